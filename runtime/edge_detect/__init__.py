@@ -1,0 +1,63 @@
+"""Tells a real human voice from a synthetic one, on the machine you already have.
+
+from edge_detect import Detector
+
+detector = Detector.load()
+print(detector.predict("clip.wav"))
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edge_detect.detection import Detection, Failure, ModelIdentity
+    from edge_detect.detector import Detector
+    from edge_detect.errors import (
+        AudioError,
+        EdgeDetectError,
+        InferenceError,
+        ModelError,
+        TruncatedAudio,
+    )
+    from edge_detect.manifest import Manifest
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AudioError",
+    "Detection",
+    "Detector",
+    "EdgeDetectError",
+    "Failure",
+    "InferenceError",
+    "Manifest",
+    "ModelError",
+    "ModelIdentity",
+    "TruncatedAudio",
+    "__version__",
+]
+
+# Public name to its module. Loaded at first use: `edge-detect --help` needs no onnxruntime.
+_HOMES = {
+    "AudioError": "errors",
+    "Detection": "detection",
+    "Detector": "detector",
+    "EdgeDetectError": "errors",
+    "Failure": "detection",
+    "InferenceError": "errors",
+    "Manifest": "manifest",
+    "ModelError": "errors",
+    "ModelIdentity": "detection",
+    "TruncatedAudio": "errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,232 @@
+"""The command `edge-detect`: parse, call, print; errors become exit codes.
+
+Exit codes: 0 every file answered, 1 some file failed, 2 usage, 3 the model could not be loaded.
+"""
+
+import io
+import os
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, TextIO
+
+import typer
+from typer.core import TyperGroup
+
+from edge_detect import __version__
+from edge_detect.detection import Device, Failure
+from edge_detect.errors import EdgeDetectError, ModelError, TruncatedAudio
+from edge_detect.output import Format, Result, write_results
+from edge_detect.store import DEFAULT_MODEL, installed_packages, open_package
+
+EXIT_FAILED = 1
+EXIT_MODEL = 3
+
+GROUP_OPTIONS = {"--help", "--version", "--install-completion", "--show-completion"}
+
+
+class DetectByDefault(TyperGroup):
+    """Runs the detection wherever the first argument is no subcommand."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in GROUP_OPTIONS and args[0] not in self.commands:
+            args = ["detect", *args]
+        return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """List the options of the detection, then the group's own and its subcommands."""
+        detect = self.commands["detect"]
+        records = [param.get_help_record(ctx) for param in detect.params if param.name != "files"]
+        with formatter.section("Detection"):
+            formatter.write_dl([record for record in records if record])
+        super().format_options(ctx, formatter)
+
+
+app = typer.Typer(
+    name="edge-detect",
+    cls=DetectByDefault,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    subcommand_metavar="FILE... | COMMAND [ARGS]...",
+)
+models = typer.Typer(
+    help="Look at the model packages that can be loaded by name.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(models, name="models")
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version and stop, where it is wanted."""
+    if wanted:
+        typer.echo(f"edge-detect {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def group(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Tell a real human voice from a synthetic one.
+
+    Give audio or video files for a verdict on each: edge-detect FILE...
+    """
+
+
+@app.command(hidden=True)
+def detect(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", show_default=False)],
+    model: Annotated[
+        str, typer.Option(metavar="NAME|FOLDER", help="Model package.")
+    ] = DEFAULT_MODEL,
+    device: Annotated[Device, typer.Option(help="Where the encoder runs.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(metavar="NAME", help="fp32, … as the model package has, or auto.")
+    ] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="CPU threads.  [default: all usable]")
+    ] = None,
+    form: Annotated[
+        Format, typer.Option("--format", help="What is written to standard output.")
+    ] = "table",
+) -> None:
+    """Give a verdict on each file."""
+    keep_decoders_quiet()
+    warnings.simplefilter("always", TruncatedAudio)
+    warnings.showwarning = print_warning
+    with exit_on_error():
+        from edge_detect.detector import Detector  # onnxruntime: 0.3 s that --help doesn't need
+
+        detector = Detector.load(model, device=device, precision=precision, threads=threads)
+    report = Report()
+    results = report.follow(detector.predict_batch(files), len(files))
+    write_results(results, detector.manifest.labels, form, standard_output())
+    if report.failures:
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def export(ctx: typer.Context) -> None:
+    """Turn a trained Wav2Vec2 and its scikit-learn head into a model package."""
+    from edge_export.__main__ import app as export_app
+
+    export_app(args=ctx.args, prog_name="edge-detect export")
+
+
+@models.command("list")
+def list_models() -> None:
+    """List the model packages that can be loaded by name."""
+    for name, folder in installed_packages().items():
+        typer.echo(f"{name}\t{folder}")
+
+
+@models.command("show")
+def show_model(model: Annotated[str, typer.Argument(metavar="NAME|FOLDER")]) -> None:
+    """Show what a model package is and how it was made."""
+    with exit_on_error():
+        package = open_package(model)
+    manifest = package.manifest
+    rows = {
+        "name": manifest.name,
+        "folder": package.folder,
+        "sha256": package.sha256,
+        "labels": ", ".join(manifest.labels),
+        "bona fide": ", ".join(manifest.bonafide_labels) or "not stated",
+        "precisions": ", ".join(graph.precision for graph in manifest.encoders),
+        "sample rate": f"{manifest.sample_rate} Hz, at least {manifest.min_samples} samples",
+        "encoder": manifest.provenance.encoder,
+        "licence": manifest.licence,
+    }
+    for title, value in rows.items():
+        typer.echo(f"{title:<12} {value}")
+
+
+class Report:
+    """Passes results on, says each failure on standard error, and shows how far it is."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+
+    def follow(self, results: Iterable[Result], total: int) -> Iterator[Result]:
+        """Yield every one of `total` results; many on a terminal get a progress bar."""
+        if total > 1 and sys.stderr.isatty():
+            results = progress_bar(results, total)
+        for result in results:
+            if isinstance(result, Failure):
+                self.failures += 1
+                print_error(result.error)
+            yield result
+
+
+def progress_bar(results: Iterable[Result], total: int) -> Iterator[Result]:
+    """Draw a bar on standard error while the results pass; it is gone afterwards."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        yield from progress.track(results, total=total, description="")
+
+
+@contextmanager
+def exit_on_error() -> Iterator[None]:
+    """Turn what stops every file into one line and an exit code."""
+    try:
+        yield
+    except EdgeDetectError as error:
+        print_error(error)
+        raise typer.Exit(EXIT_MODEL if isinstance(error, ModelError) else EXIT_FAILED) from error
+
+
+def print_error(error: EdgeDetectError) -> None:
+    """One line on standard error."""
+    typer.echo(f"error: {error.message}", err=True)
+
+
+def print_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """One line on standard error; has the signature of warnings.showwarning, which it replaces."""
+    typer.echo(f"warning: {message}", err=True)
+
+
+def keep_decoders_quiet() -> None:
+    """Give standard error to the command alone.
+
+    libmpg123 writes remarks of its own to file descriptor 2, beside the error or the warning that
+    says the same in one line; so the descriptor is muted and the command keeps a copy of it.
+    """
+    if sys.stderr is not sys.__stderr__ or sys.stderr is None:
+        return  # a test or an embedding program has put its own stream there
+    own = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace", buffering=1)
+    mute = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(mute, 2)
+    os.close(mute)
+    sys.stderr = own
+
+
+def standard_output() -> TextIO:
+    """Standard output that can write any file name, whatever the locale."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+    return sys.stdout

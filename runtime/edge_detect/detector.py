@@ -1,0 +1,107 @@
+"""The detector: audio loading, the encoder graph and the classifier graph in a row."""
+
+import os
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from edge_detect.audio import Source, Waveform, check_waveform, load_audio, source_name
+from edge_detect.detection import Detection, Device, Failure, ModelIdentity, spoof_probability
+from edge_detect.errors import EdgeDetectError
+from edge_detect.manifest import Manifest
+from edge_detect.session import GraphSession, Tensor
+from edge_detect.store import DEFAULT_MODEL, ModelPackage, open_package
+
+
+class Detector:
+    """Tells real human voices from synthetic ones with one model package."""
+
+    def __init__(
+        self, package: ModelPackage, precision: str, device: Device, threads: int | None
+    ) -> None:
+        encoder = package.encoder(precision)
+        classifier = package.manifest.classifier
+        self.manifest: Manifest = package.manifest
+        self.model = ModelIdentity(package.manifest.name, package.sha256, encoder.precision)
+        self._encoder = GraphSession(package.verified(encoder), encoder, device, threads)
+        # A few thousand multiplications: a device or a thread pool would only add latency.
+        self._classifier = GraphSession(package.verified(classifier), classifier, "cpu", 1)
+
+    @classmethod
+    def load(
+        cls,
+        name_or_path: str | os.PathLike[str] = DEFAULT_MODEL,
+        *,
+        device: Device = "auto",
+        precision: str = "auto",
+        threads: int | None = None,
+    ) -> "Detector":
+        """Load a model package by name or folder.
+
+        `precision` is one that the package has, or "auto"; `threads` is the number of CPU threads,
+        None for all that the process may use. The graphs are checked against the manifest's
+        sha256 first.
+
+        Raises:
+            ModelError: the subclass says why the model can't be used here.
+        """
+        return cls(open_package(name_or_path), precision, device, threads)
+
+    @property
+    def device(self) -> str:
+        """Where the encoder runs: "cpu" or "cuda"."""
+        return self._encoder.device
+
+    def embed(self, source: Source) -> Tensor:
+        """The mean-pooled Wav2Vec2 embedding of a source: float32 (hidden,).
+
+        `source` is a path, the bytes of a file, or `(waveform, sample rate in Hz)`.
+
+        Raises:
+            AudioError: the source can't be judged.
+            InferenceError: onnxruntime failed on it.
+        """
+        return self._embed(self._load(source))
+
+    def predict(self, source: Source) -> Detection:
+        """The verdict on one source, judged in one piece.
+
+        `source` is a path, the bytes of a file, or `(waveform, sample rate in Hz)`.
+
+        Raises:
+            AudioError: the source can't be judged.
+            InferenceError: onnxruntime failed on it.
+        """
+        waveform = self._load(source)
+        row = self._classifier.run(self._embed(waveform)[np.newaxis])[0]
+        probabilities = dict(zip(self.manifest.labels, row.tolist(), strict=True))
+        label = max(probabilities, key=probabilities.__getitem__)
+        return Detection(
+            source=source_name(source),
+            label=label,
+            confidence=probabilities[label],
+            probabilities=probabilities,
+            spoof_probability=spoof_probability(probabilities, self.manifest),
+            duration_s=len(waveform) / self.manifest.sample_rate,
+            mode="whole",
+            model=self.model,
+            device=self.device,
+        )
+
+    def predict_batch(self, sources: Iterable[Source]) -> Iterator[Detection | Failure]:
+        """A detection or a failure for each source, in order, each as soon as it is known."""
+        for source in sources:
+            try:
+                yield self.predict(source)
+            except EdgeDetectError as error:
+                yield Failure(source_name(source), error)
+
+    def _load(self, source: Source) -> Waveform:
+        rate = self.manifest.sample_rate
+        waveform = load_audio(source, rate)
+        check_waveform(waveform, rate, self.manifest.min_samples, source_name(source))
+        return waveform
+
+    def _embed(self, waveform: Waveform) -> Tensor:
+        embedding: Tensor = self._encoder.run(waveform[np.newaxis])[0]
+        return embedding

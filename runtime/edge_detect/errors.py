@@ -1,0 +1,155 @@
+"""Everything edge-detect raises on purpose.
+
+::
+
+    EdgeDetectError
+    ├── AudioError               one source could not be answered; the others still are
+    │   ├── FileNotFound         file_not_found
+    │   ├── NotAFile             not_a_file       a folder, a device, a socket
+    │   ├── FileUnreadable       file_unreadable  the system refused
+    │   ├── EmptyFile            empty_file       zero bytes
+    │   ├── UnsupportedAudio     unsupported_audio
+    │   ├── NoSamples            no_samples       a valid file with no audio in it
+    │   ├── TooShort             too_short        below the encoder's receptive field
+    │   ├── TooLong              too_long         more than one pass can hold in memory
+    │   ├── NotFinite            not_finite       NaN or infinite samples
+    │   └── NoSpeech             no_speech        silence from end to end
+    ├── InferenceError           inference_failed onnxruntime gave up on this input
+    └── ModelError               no source can be answered
+        ├── ModelNotFound        model_not_found
+        ├── InvalidManifest      invalid_manifest
+        ├── ModelCorrupted       model_corrupted  a missing or changed file
+        ├── PrecisionUnavailable precision_unavailable
+        └── DeviceUnavailable    device_unavailable
+
+    UserWarning
+    └── TruncatedAudio           answered from what could be read
+
+The export half adds its own branch under `EdgeDetectError`. Each class's `type` is the stable name
+that the command's JSON carries; the message is one line that names the value and the remedy.
+"""
+
+from typing import ClassVar
+
+
+class EdgeDetectError(Exception):
+    """Base of every error raised on purpose; `type` is its stable name in the command's output."""
+
+    type: ClassVar[str] = "error"
+
+    @property
+    def message(self) -> str:
+        """The one line for a person."""
+        return str(self)
+
+
+class AudioError(EdgeDetectError):
+    """One source could not be answered."""
+
+    type = "audio_error"
+
+
+class FileNotFound(AudioError):
+    """The path names nothing."""
+
+    type = "file_not_found"
+
+
+class NotAFile(AudioError):
+    """The path names a folder or something else that is no regular file."""
+
+    type = "not_a_file"
+
+
+class FileUnreadable(AudioError):
+    """The system refused to open or read the file."""
+
+    type = "file_unreadable"
+
+
+class EmptyFile(AudioError):
+    """The file or buffer has zero bytes."""
+
+    type = "empty_file"
+
+
+class UnsupportedAudio(AudioError):
+    """The content is no audio that libsndfile or FFmpeg can decode."""
+
+    type = "unsupported_audio"
+
+
+class NoSamples(AudioError):
+    """The container is valid and holds no audio samples."""
+
+    type = "no_samples"
+
+
+class TooShort(AudioError):
+    """The audio is shorter than the encoder's receptive field."""
+
+    type = "too_short"
+
+
+class TooLong(AudioError):
+    """The audio is longer than one pass of the encoder can hold in memory."""
+
+    type = "too_long"
+
+
+class NotFinite(AudioError):
+    """The waveform holds NaN or infinite samples."""
+
+    type = "not_finite"
+
+
+class NoSpeech(AudioError):
+    """The audio is silence from end to end, so there is nothing to judge."""
+
+    type = "no_speech"
+
+
+class InferenceError(EdgeDetectError):
+    """onnxruntime could not run a graph on this input."""
+
+    type = "inference_failed"
+
+
+class ModelError(EdgeDetectError):
+    """The model package can't be used, so no source can be answered."""
+
+    type = "model_error"
+
+
+class ModelNotFound(ModelError):
+    """No model package has that name, or the folder holds none."""
+
+    type = "model_not_found"
+
+
+class InvalidManifest(ModelError):
+    """manifest.json is not what this version can read."""
+
+    type = "invalid_manifest"
+
+
+class ModelCorrupted(ModelError):
+    """A file of the model package is missing or differs from the manifest's sha256."""
+
+    type = "model_corrupted"
+
+
+class PrecisionUnavailable(ModelError):
+    """The model package has no encoder graph of that precision."""
+
+    type = "precision_unavailable"
+
+
+class DeviceUnavailable(ModelError):
+    """The asked device can't be used with the onnxruntime that is installed."""
+
+    type = "device_unavailable"
+
+
+class TruncatedAudio(UserWarning):
+    """A file is damaged or cut off; the answer rests on what could be read of it."""

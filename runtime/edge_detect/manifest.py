@@ -1,0 +1,220 @@
+"""manifest.json of a model package: what its files are, how they were made, how to run them."""
+
+import json
+import re
+import types
+import typing
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from edge_detect.errors import InvalidManifest
+
+SCHEMA = 1
+MANIFEST_FILE = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One ONNX file of the package."""
+
+    file: str
+    """Path relative to the package folder."""
+    sha256: str
+    """Hex digest of the file."""
+    precision: str
+    """Of weights and arithmetic: fp32, fp16, int8, …"""
+    input: str
+    """Name of the input tensor: waveform (batch, samples) or embedding (batch, hidden)."""
+    output: str
+    """Name of the output tensor: embedding (batch, hidden) or probabilities (batch, classes)."""
+
+
+@dataclass(frozen=True)
+class GoldenClip:
+    """A clip whose right answer is known: the proof that a machine computes what training did."""
+
+    file: str
+    """Audio at the model's sample rate, relative to the package folder."""
+    sha256: str
+    """Hex digest of the file."""
+    embedding: tuple[float, ...]
+    """The reference pipeline's embedding, (hidden,)."""
+    probabilities: tuple[float, ...]
+    """The reference pipeline's probabilities, in the order of `labels`."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the weights come from."""
+
+    encoder: str
+    """Hub id or folder name of the encoder."""
+    encoder_revision: str | None
+    """Commit of the hub repository, None for a local folder."""
+    encoder_sha256: str
+    """Hex digest of the encoder's weights file."""
+    classifier: str
+    """What the scaler and the classifier were read from."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Largest differences from the torch + scikit-learn pipeline, over the export's clips."""
+
+    clips: int
+    max_seconds: float
+    """Duration of the longest clip compared."""
+    embedding_max_abs: float
+    embedding_min_cosine: float
+    probability_max_abs: float
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The whole of manifest.json; unknown or missing keys are refused."""
+
+    schema: int
+    name: str
+    sample_rate: int
+    """Hz of the waveform that the encoder takes."""
+    min_samples: int
+    """Receptive field of the encoder: the shortest waveform that gives one frame."""
+    hidden_size: int
+    """Width of the embedding."""
+    normalize: bool
+    """Whether the encoder graph brings each clip to zero mean and unit variance first."""
+    labels: tuple[str, ...]
+    """Classes in the order of the classifier's probabilities."""
+    bonafide_labels: tuple[str, ...]
+    """Those of `labels` that mean a real human voice; empty where nobody said."""
+    encoders: tuple[Graph, ...]
+    """The encoder graph, once for each precision."""
+    classifier: Graph
+    golden: tuple[GoldenClip, ...]
+    provenance: Provenance
+    licence: str
+    parity: Parity
+    versions: dict[str, str]
+    """Package name to version, of what exported it."""
+
+
+def parse_manifest(text: str) -> Manifest:
+    """Read manifest.json.
+
+    Raises:
+        InvalidManifest: no JSON, another schema, an unknown or missing key, or a wrong value.
+    """
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise InvalidManifest(
+            f"manifest.json is no JSON ({error}); export the model again"
+        ) from error
+    if not isinstance(data, dict):
+        raise InvalidManifest("manifest.json holds no object; export the model again")
+    schema = data.get("schema")
+    if schema != SCHEMA:
+        raise InvalidManifest(
+            f"manifest.json has schema {schema!r}, this edge-detect reads {SCHEMA}; "
+            "install the edge-detect that exported it"
+        )
+    manifest: Manifest = build(Manifest, data, "")
+    check(manifest)
+    return manifest
+
+
+def format_manifest(manifest: Manifest) -> str:
+    """The text of manifest.json; `parse_manifest` gives the same manifest back."""
+    check(manifest)
+    return json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n"
+
+
+def build(kind: Any, value: Any, where: str) -> Any:
+    """Build `kind` (a dataclass, tuple, dict, optional or scalar type) from parsed JSON."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is types.UnionType:
+        return None if value is None else build(arguments[0], value, where)
+    if origin is tuple:
+        expect(value, list, where)
+        return tuple(build(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+    if origin is dict:
+        expect(value, dict, where)
+        return {key: build(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+    if hasattr(kind, "__dataclass_fields__"):
+        return build_record(kind, value, where)
+    if kind is float and type(value) is int:
+        return float(value)
+    expect(value, kind, where)
+    return value
+
+
+def build_record(kind: Any, value: Any, where: str) -> Any:
+    """Build a dataclass whose keys must all be there, and no others."""
+    expect(value, dict, where)
+    hints = typing.get_type_hints(kind)
+    names = [field.name for field in fields(kind)]
+    prefix = f"{where}." if where else ""
+    for key in value.keys() - set(names):
+        raise InvalidManifest(
+            f"manifest.json has the unknown key {prefix + key!r}; "
+            "remove it, or install the edge-detect that wrote it"
+        )
+    for key in names:
+        if key not in value:
+            raise InvalidManifest(
+                f"manifest.json lacks the key {prefix + key!r}; export the model again"
+            )
+    return kind(**{key: build(hints[key], value[key], prefix + key) for key in names})
+
+
+def expect(value: Any, kind: type, where: str) -> None:
+    """Raise unless `value` is exactly of `kind` (so True is no int)."""
+    if type(value) is not kind:
+        raise InvalidManifest(
+            f"manifest.json has {value!r:.60} at {where!r}, not a {kind.__name__}; "
+            "export the model again"
+        )
+
+
+def check(manifest: Manifest) -> None:
+    """Refuse values that parse and can't be meant."""
+    entries: list[Graph | GoldenClip]
+    entries = [*manifest.encoders, manifest.classifier, *manifest.golden]
+    for entry in entries:
+        path = PurePosixPath(entry.file)
+        require(
+            bool(path.parts)
+            and not path.is_absolute()
+            and ".." not in path.parts
+            and "\\" not in entry.file,
+            f"the file {entry.file!r} outside of the package",
+        )
+        require(
+            re.fullmatch("[0-9a-f]{64}", entry.sha256) is not None,
+            f"no sha256 in hex for {entry.file!r}",
+        )
+    precisions = [graph.precision for graph in manifest.encoders]
+    require(bool(precisions), "no encoder graph")
+    require(len(set(precisions)) == len(precisions), f"a precision twice: {precisions}")
+    require(len(manifest.labels) > 1, "fewer than two labels")
+    require(len(set(manifest.labels)) == len(manifest.labels), f"a label twice: {manifest.labels}")
+    for label in manifest.bonafide_labels:
+        require(label in manifest.labels, f"the bona fide label {label!r}, which is no label")
+    require(manifest.sample_rate > 0, f"the sample rate {manifest.sample_rate}")
+    require(manifest.min_samples > 0, f"{manifest.min_samples} minimum samples")
+
+
+def require(holds: bool, what: str) -> None:
+    """Raise with `what` is wrong unless it `holds`."""
+    if not holds:
+        raise InvalidManifest(f"manifest.json has {what}; export the model again")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of the package in `folder`; raises InvalidManifest."""
+    try:
+        text = (folder / MANIFEST_FILE).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidManifest(f"can't read {str(folder / MANIFEST_FILE)!r}: {error}") from error
+    return parse_manifest(text)

@@ -1,0 +1,104 @@
+"""Results as a table, JSON, JSON Lines or CSV."""
+
+import csv
+import json
+from collections.abc import Callable, Iterable
+from typing import Literal, TextIO, TypeAlias
+
+from edge_detect.detection import Detection, Failure
+
+Format: TypeAlias = Literal["table", "json", "jsonl", "csv"]
+Result: TypeAlias = Detection | Failure
+Writer: TypeAlias = Callable[[Iterable[Result], tuple[str, ...], TextIO], None]
+
+SCHEMA = 1
+
+# Columns of a table that is read by another program: a folded file name could not be found again.
+UNWRAPPED = 10_000
+
+
+def write_results(
+    results: Iterable[Result], labels: tuple[str, ...], form: Format, out: TextIO
+) -> None:
+    """Write every result to `out`; JSON Lines and CSV as each one comes."""
+    writers: dict[Format, Writer] = {
+        "table": write_table,
+        "json": write_json,
+        "jsonl": write_json_lines,
+        "csv": write_csv,
+    }
+    writers[form](results, labels, out)
+
+
+def write_table(results: Iterable[Result], labels: tuple[str, ...], out: TextIO) -> None:
+    """A table of the detections; a failure has its line on standard error."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("file", overflow="fold")
+    table.add_column("label")
+    for title in ("confidence", "duration"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for result in results:
+        if isinstance(result, Detection):
+            table.add_row(
+                Text(result.source),
+                Text(result.label),
+                f"{result.confidence:.1%}",
+                f"{result.duration_s:.2f} s",
+            )
+    if table.row_count:
+        width = None if out.isatty() else UNWRAPPED
+        Console(file=out, highlight=False, width=width).print(table)
+
+
+def write_json(results: Iterable[Result], labels: tuple[str, ...], out: TextIO) -> None:
+    """One object with all results in order."""
+    records = [result.to_dict() for result in results]
+    json.dump({"schema": SCHEMA, "results": records}, out, indent=2)
+    out.write("\n")
+
+
+def write_json_lines(results: Iterable[Result], labels: tuple[str, ...], out: TextIO) -> None:
+    """One result a line, written at once."""
+    for result in results:
+        out.write(json.dumps(result.to_dict()) + "\n")
+        out.flush()
+
+
+def write_csv(results: Iterable[Result], labels: tuple[str, ...], out: TextIO) -> None:
+    """One result a row, written at once, a column for each class's probability."""
+    detection = ["source", "label", "confidence", "spoof_probability", "duration_s", "mode"]
+    model = ["model", "model_sha256", "precision", "device"]
+    error = ["error_type", "error_message"]
+    probabilities = [f"probability_{label}" for label in labels]
+    rows = csv.DictWriter(out, [*detection, *model, *probabilities, *error], lineterminator="\n")
+    rows.writeheader()
+    for result in results:
+        rows.writerow(csv_row(result))
+        out.flush()
+
+
+def csv_row(result: Result) -> dict[str, object]:
+    """The cells of one result; those it doesn't have stay empty."""
+    if isinstance(result, Failure):
+        return {
+            "source": result.source,
+            "error_type": result.error.type,
+            "error_message": result.error.message,
+        }
+    return {
+        "source": result.source,
+        "label": result.label,
+        "confidence": result.confidence,
+        "spoof_probability": result.spoof_probability,
+        "duration_s": result.duration_s,
+        "mode": result.mode,
+        "model": result.model.name,
+        "model_sha256": result.model.sha256,
+        "precision": result.model.precision,
+        "device": result.device,
+        **{f"probability_{label}": p for label, p in result.probabilities.items()},
+    }

@@ -1,0 +1,110 @@
+"""Where model packages are found, and the check that their files are the ones exported."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_detect.errors import ModelCorrupted, ModelNotFound, PrecisionUnavailable
+from edge_detect.manifest import MANIFEST_FILE, Graph, Manifest, read_manifest
+
+DEFAULT_MODEL = "compact"
+
+# Folders of model packages, separated as in PATH; searched before the ones that are installed.
+MODELS_VARIABLE = "EDGE_DETECT_MODELS"
+
+
+@dataclass(frozen=True)
+class ModelPackage:
+    """A folder with a manifest and the graphs that it names."""
+
+    folder: Path
+    manifest: Manifest
+    sha256: str
+    """Hex digest of manifest.json: it covers every other file, so it identifies the model."""
+
+    def verified(self, graph: Graph) -> Path:
+        """Path of a graph file whose content is what the manifest says.
+
+        Raises:
+            ModelCorrupted: the file is missing or its sha256 differs.
+        """
+        path = self.folder / graph.file
+        try:
+            digest = file_sha256(path)
+        except OSError as error:
+            raise ModelCorrupted(
+                f"the model {self.manifest.name!r} has no readable {graph.file!r} "
+                f"({error.strerror}); install or export it again"
+            ) from error
+        if digest != graph.sha256:
+            raise ModelCorrupted(
+                f"{str(path)!r} has sha256 {digest[:12]}…, its manifest says "
+                f"{graph.sha256[:12]}…; install or export the model again"
+            )
+        return path
+
+    def encoder(self, precision: str) -> Graph:
+        """The encoder graph of a precision; "auto" takes the first that the manifest lists.
+
+        Raises:
+            PrecisionUnavailable: the package has none of that precision.
+        """
+        encoders = {graph.precision: graph for graph in self.manifest.encoders}
+        if precision == "auto":
+            return self.manifest.encoders[0]
+        if precision not in encoders:
+            raise PrecisionUnavailable(
+                f"the model {self.manifest.name!r} has no precision {precision!r}; "
+                f"it has {', '.join(encoders)}"
+            )
+        return encoders[precision]
+
+
+def open_package(name_or_path: str | os.PathLike[str]) -> ModelPackage:
+    """Open a model package by its name, or by the path of its folder.
+
+    A name is looked up in the folders of `EDGE_DETECT_MODELS`, then among the installed models;
+    only what is no known name is taken as a path.
+
+    Raises:
+        ModelNotFound: neither a known name nor a folder with a manifest.
+        InvalidManifest: the manifest can't be used.
+    """
+    folder = installed_packages().get(os.fspath(name_or_path)) or Path(name_or_path)
+    if not (folder / MANIFEST_FILE).is_file():
+        raise ModelNotFound(
+            f"no model {os.fspath(name_or_path)!r}: it is neither a folder with a {MANIFEST_FILE} "
+            f"nor one of {', '.join(sorted(installed_packages())) or 'the installed (none)'}; "
+            f"give another, or set {MODELS_VARIABLE}"
+        )
+    return ModelPackage(folder, read_manifest(folder), file_sha256(folder / MANIFEST_FILE))
+
+
+def installed_packages() -> dict[str, Path]:
+    """Name to folder of every model package that can be loaded by name."""
+    packages: dict[str, Path] = {}
+    for root in model_roots():
+        for manifest in sorted(root.glob(f"*/{MANIFEST_FILE}")):
+            packages.setdefault(manifest.parent.name, manifest.parent)
+    return packages
+
+
+def model_roots() -> list[Path]:
+    """Folders that hold model packages, in the order of search."""
+    here = Path(__file__).parent
+    configured = os.environ.get(MODELS_VARIABLE, "")
+    return [
+        *(Path(root) for root in configured.split(os.pathsep) if root),
+        here / "models",  # in the wheel
+        here.parents[1] / "models",  # in a checkout, beside runtime/
+    ]
+
+
+def file_sha256(path: Path) -> str:
+    """Hex digest of a file's content."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

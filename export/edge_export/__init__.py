@@ -1,0 +1,44 @@
+"""Turns a trained Wav2Vec2 and its scikit-learn head into a model package of edge-detect.
+
+from edge_export import export_package
+
+export_package("wav2vec2-folder", scaler, classifier, out="my-model")
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edge_export.errors import EncoderError, ExportError, HeadError, ParityError
+    from edge_export.package import export_package
+    from edge_export.published import read_head
+
+__all__ = [
+    "EncoderError",
+    "ExportError",
+    "HeadError",
+    "ParityError",
+    "export_package",
+    "read_head",
+]
+
+# Public name to its module. Loaded at first use: `edge-detect export --help` needs no torch.
+_HOMES = {
+    "EncoderError": "errors",
+    "ExportError": "errors",
+    "HeadError": "errors",
+    "ParityError": "errors",
+    "export_package": "package",
+    "read_head": "published",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,29 @@
+"""README.md of a model package: the model card."""
+
+from edge_detect.manifest import Manifest
+
+
+def render_card(manifest: Manifest, notes: str) -> str:
+    """The model card in Markdown: what the manifest knows, then the author's own notes."""
+    provenance, parity = manifest.provenance, manifest.parity
+    revision = f" at `{provenance.encoder_revision}`" if provenance.encoder_revision else ""
+    bonafide = ", ".join(f"`{label}`" for label in manifest.bonafide_labels)
+    lines = [
+        f"# {manifest.name}",
+        "",
+        f"A model package for edge-detect: `edge-detect --model {manifest.name} FILE...`",
+        "",
+        f"- Encoder: Wav2Vec2 `{provenance.encoder}`{revision}, mean-pooled to "
+        f"{manifest.hidden_size} dimensions",
+        f"- Classifier: StandardScaler and LogisticRegression from {provenance.classifier}",
+        f"- Labels: {', '.join(f'`{label}`' for label in manifest.labels)}; a real human voice "
+        f"is {bonafide or 'not stated, so there is no spoof probability'}",
+        f"- Input: mono, {manifest.sample_rate} Hz, at least {manifest.min_samples} samples",
+        f"- Precisions: {', '.join(graph.precision for graph in manifest.encoders)}",
+        f"- Licence: {manifest.licence}",
+        f"- Parity with torch and scikit-learn over {parity.clips} clips of up to "
+        f"{parity.max_seconds:g} s: embedding within {parity.embedding_max_abs:.1e}, cosine "
+        f"within {1 - parity.embedding_min_cosine:.1e} of 1, probabilities within "
+        f"{parity.probability_max_abs:.1e}",
+    ]
+    return "\n".join([*lines, *(["", notes.strip()] if notes else []), ""])

@@ -1,0 +1,135 @@
+"""Input normalisation, Wav2Vec2 and mean pooling as one torch module, ready to export."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
+
+from edge_export.checkpoint import CONFIG_FILE, Checkpoint
+from edge_export.errors import EncoderError
+
+# Wav2Vec2FeatureExtractor.zero_mean_unit_var_norm of transformers
+VARIANCE_FLOOR = 1e-7
+
+# The vector that masks frames in pre-training: no part of inference, absent in some checkpoints.
+UNUSED_WEIGHTS = {"masked_spec_embed"}
+
+
+class PooledEncoder(torch.nn.Module):
+    """Waveform (batch, samples) to embedding (batch, hidden), both float32."""
+
+    def __init__(self, model: Wav2Vec2Model, normalize: bool) -> None:
+        super().__init__()
+        self.model = model
+        self.normalize = normalize
+
+    def forward(self, waveform: torch.Tensor) -> torch.Tensor:
+        """Normalise each clip, encode it and average its frames over time."""
+        if self.normalize:
+            # onnxruntime's float32 mean of a clip with an offset is wrong in the sixth digit; the
+            # mean of what it leaves is small, so a second pass is exact (10 times less error).
+            centred = waveform - waveform.mean(dim=1, keepdim=True)
+            centred = centred - centred.mean(dim=1, keepdim=True)
+            variance = centred.square().mean(dim=1, keepdim=True)
+            waveform = centred / torch.sqrt(variance + VARIANCE_FLOOR)
+        hidden: torch.Tensor = self.model(waveform).last_hidden_state
+        return hidden.mean(dim=1)
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A loaded Wav2Vec2 with what its preprocessor says of its input."""
+
+    model: Wav2Vec2Model
+    """In evaluation mode, float32."""
+    features: Wav2Vec2FeatureExtractor
+    """transformers' own preprocessing, the reference for ours."""
+
+    @property
+    def normalize(self) -> bool:
+        """Whether each clip is brought to zero mean and unit variance first."""
+        return bool(self.features.do_normalize)
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+        return int(self.features.sampling_rate)
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of the embedding."""
+        config = self.model.config
+        return int(config.output_hidden_size or config.hidden_size)
+
+    @property
+    def min_samples(self) -> int:
+        """Receptive field of the convolutions, (kernel, stride) by (kernel, stride)."""
+        config = self.model.config
+        field, step = 1, 1
+        for kernel, stride in zip(config.conv_kernel, config.conv_stride, strict=True):
+            field += (kernel - 1) * step
+            step *= stride
+        return field
+
+    def pooled(self) -> PooledEncoder:
+        """The module that is exported."""
+        return PooledEncoder(self.model, self.normalize).eval()
+
+
+def load_encoder(checkpoint: Checkpoint) -> Encoder:
+    """Load the weights of a checkpoint in float32.
+
+    Raises:
+        EncoderError: another architecture, or weights that don't fill it.
+    """
+    check_config(checkpoint)
+    try:
+        loaded: Any = Wav2Vec2Model.from_pretrained(
+            checkpoint.folder,
+            use_safetensors=True,
+            local_files_only=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+        features = load_features(checkpoint)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise EncoderError(
+            f"transformers can't load {checkpoint.origin!r} ({reason}); check its files"
+        ) from error
+    model, info = loaded
+    check_weights(checkpoint, info)
+    return Encoder(model.eval(), features)
+
+
+def check_config(checkpoint: Checkpoint) -> None:
+    """Refuse everything but Wav2Vec2."""
+    try:
+        config = json.loads((checkpoint.folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        kind = config["model_type"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise EncoderError(f"{checkpoint.origin!r} has no usable {CONFIG_FILE}: {error}") from error
+    if kind != Wav2Vec2Config.model_type:
+        raise EncoderError(
+            f"{checkpoint.origin!r} is of type {kind!r}; give a {Wav2Vec2Config.model_type!r} model"
+        )
+
+
+def check_weights(checkpoint: Checkpoint, info: dict[str, Any]) -> None:
+    """Refuse a checkpoint that leaves weights at their random initial values."""
+    missing = sorted(set(info["missing_keys"]) - UNUSED_WEIGHTS)
+    mismatched = sorted(str(key) for key in info["mismatched_keys"])
+    if missing or mismatched:
+        raise EncoderError(
+            f"{checkpoint.origin!r} lacks {len(missing) + len(mismatched)} weights of its own "
+            f"config, {(missing + mismatched)[0]!r} first; save the model again"
+        )
+
+
+def load_features(checkpoint: Checkpoint) -> Wav2Vec2FeatureExtractor:
+    """The preprocessor as saved with the model, or transformers' defaults where none was."""
+    if (checkpoint.folder / "preprocessor_config.json").exists():
+        return Wav2Vec2FeatureExtractor.from_pretrained(checkpoint.folder, local_files_only=True)
+    return Wav2Vec2FeatureExtractor()  # type: ignore[no-untyped-call]

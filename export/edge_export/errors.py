@@ -1,0 +1,36 @@
+"""What the export raises on purpose, under the runtime's exception tree.
+
+::
+
+    EdgeDetectError
+    └── ExportError          export_failed    nothing was written
+        ├── EncoderError     encoder_invalid  the Wav2Vec2 checkpoint can't be used
+        ├── HeadError        head_invalid     the scaler or the classifier can't be used
+        └── ParityError      parity_failed    the graphs differ from torch and scikit-learn
+"""
+
+from edge_detect.errors import EdgeDetectError
+
+
+class ExportError(EdgeDetectError):
+    """The export stopped; nothing was written."""
+
+    type = "export_failed"
+
+
+class EncoderError(ExportError):
+    """The Wav2Vec2 checkpoint can't be used."""
+
+    type = "encoder_invalid"
+
+
+class HeadError(ExportError):
+    """The scaler or the classifier can't be used."""
+
+    type = "head_invalid"
+
+
+class ParityError(ExportError):
+    """The exported graphs don't give what torch and scikit-learn give."""
+
+    type = "parity_failed"

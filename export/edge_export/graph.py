@@ -1,0 +1,85 @@
+"""The pooled encoder as an ONNX file.
+
+`write_plain_graph` is the straight translation by torch's own exporter. A faster graph of the same
+function has the same signature, the same tensor names and the same parity check.
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import onnx
+import torch
+
+from edge_export.encoder import Encoder
+from edge_export.errors import ExportError
+
+INPUT = "waveform"
+OUTPUT = "embedding"
+
+# torch's exporter writes opset 18 and later; onnxruntime has run 20 since its release 1.17.
+OPSET = 20
+
+
+def write_plain_graph(encoder: Encoder, path: Path) -> None:
+    """Export waveform (batch, samples) -> embedding (batch, hidden), float32, both axes dynamic.
+
+    Raises:
+        ExportError: the graph does not fit into one file.
+    """
+    example = torch.randn(2, 2 * encoder.min_samples)
+    axes = {
+        0: torch.export.Dim("batch"),
+        1: torch.export.Dim("samples", min=encoder.min_samples),
+    }
+    with quiet_exporter():
+        program = torch.onnx.export(
+            encoder.pooled(),
+            (example,),
+            dynamo=True,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes=(axes,),
+            opset_version=OPSET,
+            verbose=False,
+        )
+    if program is None:
+        raise ExportError("torch gave no ONNX program; install the torch of constraints.txt")
+    save_graph(program.model_proto, path)
+
+
+@contextmanager
+def quiet_exporter() -> Iterator[None]:
+    """Keep torch's remarks on its own internals (deprecations, torchvision) from the user."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def save_graph(model: onnx.ModelProto, path: Path) -> None:
+    """Check a graph and write it to one file."""
+    strip_traces(model)
+    if model.ByteSize() > onnx.checker.MAXIMUM_PROTOBUF:
+        raise ExportError(
+            f"the graph has {model.ByteSize() / 2**30:.1f} GiB and an ONNX file holds 2; "
+            "export a smaller encoder"
+        )
+    onnx.checker.check_model(model, full_check=True)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def strip_traces(model: onnx.ModelProto) -> None:
+    """Drop what only the exporter needs: inferred shapes, and traces with its machine's paths."""
+    graph = model.graph
+    del graph.value_info[:]
+    for entry in (model, graph, *graph.node, *graph.input, *graph.output):
+        del entry.metadata_props[:]
+        entry.doc_string = ""

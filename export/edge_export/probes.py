@@ -1,0 +1,46 @@
+"""Clips made by arithmetic alone, for parity checks: no licence, the same on every machine."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+SEED = 20_261_123
+PROBE_SECONDS = (0.1, 0.5, 1.0, 4.0, 10.0)
+GOLDEN_SECONDS = (1.0, 4.0)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A named test signal: float32 (samples,) within [-1, 1]."""
+
+    name: str
+    waveform: npt.NDArray[np.float32]
+
+
+def voice(seconds: float, sample_rate: int) -> npt.NDArray[np.float32]:
+    """Something that moves as speech does: a gliding harmonic tone in syllables, over noise."""
+    time = np.arange(round(seconds * sample_rate)) / sample_rate
+    pitch = 140 + 40 * np.sin(2 * np.pi * 0.7 * time)  # Hz
+    phase = 2 * np.pi * np.cumsum(pitch) / sample_rate
+    tone = sum(np.sin(k * phase) / k for k in range(1, 20))
+    syllables = 0.5 - 0.5 * np.cos(2 * np.pi * 3 * time + 0.5)  # three a second
+    noise = np.random.default_rng(SEED).standard_normal(time.size)
+    return (0.2 * syllables * tone + 0.01 * noise).astype(np.float32)
+
+
+def parity_probes(sample_rate: int, min_samples: int) -> list[Probe]:
+    """Clips from the shortest possible to 10 s, and the levels that upset float arithmetic."""
+    clip = voice(1.0, sample_rate)
+    return [
+        Probe("shortest", voice(1.0, sample_rate)[:min_samples]),
+        *(Probe(f"voice {seconds} s", voice(seconds, sample_rate)) for seconds in PROBE_SECONDS),
+        Probe("quiet, -60 dB", (0.001 * clip).astype(np.float32)),
+        Probe("clipped", np.clip(20 * clip, -1, 1)),
+        Probe("offset", clip * 0.5 + np.float32(0.5)),
+    ]
+
+
+def golden_probes(sample_rate: int) -> list[Probe]:
+    """The clips that travel with a package where the caller gives none."""
+    return [Probe(f"voice_{seconds:g}s", voice(seconds, sample_rate)) for seconds in GOLDEN_SECONDS]

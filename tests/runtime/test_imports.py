@@ -1,0 +1,101 @@
+"""What the runtime imports and what it offers."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import edge_detect
+
+SOURCES = sorted(Path(edge_detect.__file__).parent.glob("*.py"))
+HEAVY = {"torch", "transformers", "sklearn", "skl2onnx", "onnx", "joblib", "librosa", "scipy"}
+
+# What a detection may import, direction as in CONTRIBUTING: errors first, the command last.
+LAYERS = [
+    {"errors"},
+    {"audio", "manifest"},
+    {"detection", "store"},
+    {"session"},
+    {"detector", "output"},
+    {"cli"},
+    {"__init__", "__main__"},
+]
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Every module that a file imports, at its top or later."""
+    modules: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            modules.add(node.module or "")
+    return modules
+
+
+def layer(module: str) -> int:
+    return next(i for i, names in enumerate(LAYERS) if module in names)
+
+
+def test_public_names() -> None:
+    assert edge_detect.__all__ == [
+        "AudioError",
+        "Detection",
+        "Detector",
+        "EdgeDetectError",
+        "Failure",
+        "InferenceError",
+        "Manifest",
+        "ModelError",
+        "ModelIdentity",
+        "TruncatedAudio",
+        "__version__",
+    ]
+    for name in edge_detect.__all__:
+        assert getattr(edge_detect, name).__class__ is not type(None)
+    with pytest.raises(AttributeError, match="nonsense"):
+        edge_detect.nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_no_file_imports_what_is_heavy_or_unsafe(path: Path) -> None:
+    roots = {module.partition(".")[0] for module in imported_modules(path)}
+    assert not roots & (HEAVY | {"pickle", "shelve", "marshal", "dill", "cloudpickle"})
+    assert "onnxruntime" not in roots or path.name == "session.py"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_imports_run_one_way(path: Path) -> None:
+    own = layer(path.stem)
+    for module in imported_modules(path):
+        package, _, name = module.partition(".")
+        if package == "edge_detect" and name and path.stem != "__init__":
+            assert layer(name) < own, f"{path.stem} imports {name}"
+        assert package != "edge_export" or path.stem == "cli"
+
+
+def test_a_detection_loads_nothing_heavy_and_unpickles_nothing(
+    tiny: Path, speech_path: Path, containers: dict[str, Path]
+) -> None:
+    script = f"""
+import pickle, sys
+def refuse(*args, **kwargs):
+    raise AssertionError("something was unpickled")
+pickle.load = pickle.loads = pickle.Unpickler = refuse
+import edge_detect
+detector = edge_detect.Detector.load({str(tiny)!r})
+for source in ({str(speech_path)!r}, {str(containers["m4a"])!r}):
+    detector.predict(source)
+print(sorted({HEAVY!r} & set(sys.modules)))
+"""
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (result.stderr, result.stdout) == ("", "[]\n")
+
+
+def test_import_is_lazy() -> None:
+    script = "import edge_detect.cli, sys; print({'numpy', 'onnxruntime', 'av'} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert result.stdout == "set()\n"

@@ -57,6 +57,8 @@ def make_head(
     names = tuple(classes) if labels is None else labels
     if len(names) != len(classes):
         raise HeadError(f"{len(names)} labels for {len(classes)} classes; name each class once")
+    if len(set(names)) != len(names):
+        raise HeadError(f"a label twice in {names}; give each class its own")
     if set(names) == set(classes) and list(names) != classes:
         raise HeadError(f"the labels {names} are not in the classifier's order; give {classes}")
     return Head(scaler, classifier, names, origin)

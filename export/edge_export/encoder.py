@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
 from edge_export.checkpoint import CONFIG_FILE, Checkpoint
@@ -28,12 +29,12 @@ class PooledEncoder(torch.nn.Module):
     def forward(self, waveform: torch.Tensor) -> torch.Tensor:
         """Normalise each clip, encode it and average its frames over time."""
         if self.normalize:
-            # onnxruntime's float32 mean of a clip with an offset is wrong in the sixth digit; the
-            # mean of what it leaves is small, so a second pass is exact (10 times less error).
-            centred = waveform - waveform.mean(dim=1, keepdim=True)
-            centred = centred - centred.mean(dim=1, keepdim=True)
+            # In float64: onnxruntime's float32 mean is off by 1e-8 of full scale, which the layer
+            # norm behind the first convolution blows up where the clip is digital silence.
+            exact = waveform.double()
+            centred = exact - exact.mean(dim=1, keepdim=True)
             variance = centred.square().mean(dim=1, keepdim=True)
-            waveform = centred / torch.sqrt(variance + VARIANCE_FLOOR)
+            waveform = (centred / torch.sqrt(variance + VARIANCE_FLOOR)).float()
         hidden: torch.Tensor = self.model(waveform).last_hidden_state
         return hidden.mean(dim=1)
 
@@ -94,7 +95,7 @@ def load_encoder(checkpoint: Checkpoint) -> Encoder:
             output_loading_info=True,
         )
         features = load_features(checkpoint)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         raise EncoderError(
             f"transformers can't load {checkpoint.origin!r} ({reason}); check its files"

@@ -93,10 +93,12 @@ def export_package(
         AudioError: a golden clip can't be read.
     """
     head = make_head(scaler, classifier, tuple(labels) if labels is not None else None, source)
+    bonafide = choose_bonafide(head.labels, bonafide_labels)
     with whole_or_nothing(Path(out)) as folder:
         checkpoint = open_checkpoint(encoder, revision)
         loaded = load_encoder(checkpoint)
         check_widths(loaded, head)
+        clips = golden_clips(golden, loaded.sample_rate)
         encoder_entry = write_encoder(loaded, folder, write_plain_graph)
         classifier_entry = write_classifier(head, folder)
         reference = Reference(loaded, head)
@@ -109,10 +111,10 @@ def export_package(
             hidden_size=loaded.hidden_size,
             normalize=loaded.normalize,
             labels=head.labels,
-            bonafide_labels=choose_bonafide(head.labels, bonafide_labels),
+            bonafide_labels=bonafide,
             encoders=(encoder_entry,),
             classifier=classifier_entry,
-            golden=write_golden(folder, reference, golden),
+            golden=write_golden(folder, reference, clips),
             provenance=Provenance(
                 checkpoint.origin, checkpoint.revision, checkpoint.sha256, head.origin
             ),
@@ -188,16 +190,19 @@ def check_parity(
     )
 
 
+def golden_clips(sources: Sequence[Source], sample_rate: int) -> list[Probe]:
+    """The caller's clips at `sample_rate` Hz, or synthetic ones where there are none."""
+    clips = [load_audio(source, sample_rate) for source in sources]
+    named = [Probe(f"clip_{i}", waveform) for i, waveform in enumerate(clips)]
+    return named or golden_probes(sample_rate)
+
+
 def write_golden(
-    folder: Path, reference: Reference, sources: Sequence[Source]
+    folder: Path, reference: Reference, clips: Sequence[Probe]
 ) -> tuple[GoldenClip, ...]:
     """Store clips as 16-bit FLAC with the reference's answer to what was stored."""
-    probes = [
-        Probe(f"clip_{i}", load_audio(source, reference.sample_rate))
-        for i, source in enumerate(sources)
-    ] or golden_probes(reference.sample_rate)
     (folder / GOLDEN_FOLDER).mkdir()
-    return tuple(write_golden_clip(folder, reference, probe) for probe in probes)
+    return tuple(write_golden_clip(folder, reference, clip) for clip in clips)
 
 
 def write_golden_clip(folder: Path, reference: Reference, probe: Probe) -> GoldenClip:

@@ -5,7 +5,6 @@ The pickles are read without running what they say: only the names below are res
 
 import json
 import os
-import pickle
 import warnings
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,8 @@ ALLOWED = {
     ("numpy.core.multiarray", "scalar"),
     ("numpy._core.multiarray", "_reconstruct"),
     ("numpy._core.multiarray", "scalar"),
+    ("numpy.core.numeric", "_frombuffer"),  # arrays in pickle protocol 5
+    ("numpy._core.numeric", "_frombuffer"),
     ("_codecs", "encode"),  # bytes in pickle protocols below 3
 }
 
@@ -84,9 +85,11 @@ def read_pickle(path: Path) -> Any:
             f"{str(path)!r} was written by scikit-learn {difference.original_sklearn_version}, "
             f"this is {difference.current_sklearn_version}; install the version that wrote it"
         ) from difference
+    except HeadError:
+        raise
     except OSError as error:
         raise HeadError(f"can't read {str(path)!r}: {error.strerror}") from error
-    except (pickle.UnpicklingError, ValueError, EOFError, KeyError, IndexError) as error:
+    except Exception as error:  # a broken pickle can make its reader raise anything
         raise HeadError(
             f"{str(path)!r} is no plain or uncompressed joblib pickle ({error}); save it again"
         ) from error

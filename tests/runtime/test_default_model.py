@@ -1,0 +1,56 @@
+"""The model inside the wheel: it answers, on every fixture and in every container."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_detect import Detector
+from edge_detect.store import file_sha256, open_package
+from tests.conftest import FIXTURES, WRITERS
+
+MEGABYTE = 1e6
+CLIPS = [row["path"] for row in csv.DictReader((FIXTURES / "manifest.csv").open(encoding="utf-8"))]
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    return Detector.load(device="cpu")
+
+
+def test_it_is_small_and_whole(detector: Detector) -> None:
+    package = open_package("compact")
+    manifest = package.manifest
+    files = [graph.file for graph in (*manifest.encoders, manifest.classifier)]
+    files += [clip.file for clip in manifest.golden]
+    assert sum((package.folder / file).stat().st_size for file in files) <= 25 * MEGABYTE
+    assert detector.model.name == "compact"
+    assert manifest.labels == ("bonafide", "spoof")
+    assert manifest.bonafide_labels == ("bonafide",)
+    assert (package.folder / "README.md").is_file()
+
+
+def test_golden_clips(detector: Detector) -> None:
+    folder = open_package("compact").folder
+    assert detector.manifest.golden
+    for clip in detector.manifest.golden:
+        assert file_sha256(folder / clip.file) == clip.sha256
+        np.testing.assert_allclose(detector.embed(folder / clip.file), clip.embedding, atol=1e-4)
+        probabilities = list(detector.predict(folder / clip.file).probabilities.values())
+        np.testing.assert_allclose(probabilities, clip.probabilities, atol=1e-5)
+
+
+@pytest.mark.parametrize("path", CLIPS)
+def test_every_fixture_is_answered(detector: Detector, path: str) -> None:
+    detection = detector.predict(FIXTURES / path)
+    assert detection.label in {"bonafide", "spoof"}
+    assert 0.5 <= detection.confidence <= 1
+
+
+@pytest.mark.parametrize("ending", WRITERS)
+def test_every_container_is_answered(
+    detector: Detector, containers: dict[str, Path], ending: str
+) -> None:
+    # A codec may move the probability; whether it flips verdicts is a question to the model's card.
+    assert detector.predict(containers[ending]).spoof_probability is not None

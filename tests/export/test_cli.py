@@ -144,7 +144,8 @@ def test_usage(tmp_path: Path) -> None:
 def test_without_the_extra(tmp_path: Path) -> None:
     script = (
         "import sys; sys.modules['transformers'] = None\n"
-        "sys.argv = ['edge-detect', 'export', '--encoder', 'a', '--classifier', 'b', '--out', 'c']\n"
+        "arguments = '--encoder a --classifier b --out c'.split()\n"
+        "sys.argv = ['edge-detect', 'export', *arguments]\n"
         "from edge_detect.cli import main\n"
         "main()\n"
     )

@@ -8,10 +8,11 @@ decoded by FFmpeg through PyAV.
 import io
 import math
 import os
+import re
 import stat
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
@@ -55,6 +56,15 @@ SILENCE_FRAME_SECONDS = 0.025
 
 # Containers round their declared duration to a packet or a video frame.
 DURATION_TOLERANCE_SECONDS = 0.1
+
+# libsndfile's SF_COUNT_MAX: the header doesn't say how many frames there are.
+OPEN_LENGTH = 2**63 - 1
+
+# How libsndfile logs a size that the file contradicts, for WAV, AIFF, AU and W64.
+DECLARED_SIZE = re.compile(r"^ *(?:data|SSND|Data Size|riff) *: (\d+) \(should be (\d+)\)", re.M)
+
+# Programs that write into a pipe can't know the size and put about the largest there is.
+PIPED_SIZE = 0x7FFF_0000
 
 # The header of an Ogg page and the largest page there is (RFC 3533, section 6).
 OGG_PAGE_MAGIC = b"OggS"
@@ -193,15 +203,17 @@ def from_array(waveform: npt.NDArray[Any], sample_rate: int) -> Decoded:
 
 
 def decode(file: BinaryIO, name: str) -> Decoded:
-    """Decode the whole file with libsndfile, or with FFmpeg where libsndfile can't open it."""
-    try:
-        sound = soundfile.SoundFile(file)
-    except soundfile.LibsndfileError:
-        file.seek(0)
-        return decode_with_ffmpeg(file, name)
-    with sound:
-        check_rate(sound.samplerate)
-        return decode_with_libsndfile(sound, file)
+    """Decode the whole file with libsndfile, or with FFmpeg where libsndfile can't.
+
+    libsndfile reads nothing of a file whose writer left the length open: a WAV of a recorder that
+    lost power says 0 samples, a streamed FLAC says nothing.
+    """
+    with suppress(soundfile.LibsndfileError), soundfile.SoundFile(file) as sound:
+        if 0 < sound.frames < OPEN_LENGTH:
+            check_rate(sound.samplerate)
+            return decode_with_libsndfile(sound, file)
+    file.seek(0)
+    return decode_with_ffmpeg(file, name)
 
 
 def decode_with_libsndfile(sound: soundfile.SoundFile, file: BinaryIO) -> Decoded:
@@ -223,11 +235,12 @@ def decode_with_libsndfile(sound: soundfile.SoundFile, file: BinaryIO) -> Decode
 
 
 def header_exceeds_file(sound: soundfile.SoundFile) -> bool:
-    """Whether the header promises more than the file holds.
+    """Whether the header promises more samples than the file holds.
 
     libsndfile clips `frames` to the file's size and leaves the difference in its log alone.
     """
-    return "(should be" in sound.extra_info
+    sizes = DECLARED_SIZE.findall(sound.extra_info)
+    return any(int(actual) < int(declared) < PIPED_SIZE for declared, actual in sizes)
 
 
 def ogg_stream_ended(file: BinaryIO) -> bool:

@@ -130,6 +130,32 @@ def test_a_truncated_m4a_without_index_says_so(containers: dict[str, Path], tmp_
         load_audio(path, RATE)
 
 
+def with_data_size(wav: bytes, size: int) -> bytes:
+    """A WAV of the plain 44-byte header whose data chunk claims another size."""
+    return wav[:40] + struct.pack("<I", size) + wav[44:]
+
+
+def test_a_wav_whose_recorder_lost_power(containers: dict[str, Path], speech: Waveform) -> None:
+    with pytest.warns(errors.TruncatedAudio):
+        waveform = load_audio(with_data_size(containers["wav"].read_bytes(), 0), RATE)
+    np.testing.assert_allclose(waveform, speech, atol=1 / 32768)
+
+
+@pytest.mark.parametrize("size", [0xFFFF_FFFF, 0x7FFF_F000])
+def test_a_wav_that_was_written_into_a_pipe(
+    containers: dict[str, Path], speech: Waveform, size: int
+) -> None:
+    waveform = load_audio(with_data_size(containers["wav"].read_bytes(), size), RATE)
+    np.testing.assert_allclose(waveform, speech, atol=1 / 32768)
+
+
+def test_a_flac_whose_length_was_left_open(containers: dict[str, Path], speech: Waveform) -> None:
+    content = bytearray(containers["flac"].read_bytes())
+    content[21] &= 0xF0  # the 36 bits of STREAMINFO's total samples
+    content[22:26] = bytes(4)
+    np.testing.assert_allclose(load_audio(bytes(content), RATE), speech, atol=1 / 32768)
+
+
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(errors.FileNotFound, match=r"no\.wav"):
         load_audio(tmp_path / "no.wav", RATE)

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from edge_detect.audio import Source, Waveform, check_waveform, load_audio, source_name
+from edge_detect.audio import Source, check_waveform, load_audio, source_name
+from edge_detect.decoding import Waveform
 from edge_detect.detection import Detection, Device, Failure, ModelIdentity, spoof_probability
 from edge_detect.errors import EdgeDetectError
 from edge_detect.manifest import Manifest

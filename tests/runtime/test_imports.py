@@ -15,8 +15,8 @@ HEAVY = {"torch", "transformers", "sklearn", "skl2onnx", "onnx", "joblib", "libr
 # What a detection may import, direction as in CONTRIBUTING: errors first, the command last.
 LAYERS = [
     {"errors"},
-    {"audio", "manifest"},
-    {"detection", "store"},
+    {"decoding", "manifest"},
+    {"audio", "detection", "store"},
     {"session"},
     {"detector", "output"},
     {"cli"},

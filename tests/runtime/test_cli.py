@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import soundfile
 
@@ -166,8 +167,20 @@ def test_a_damaged_model(tiny: Path, tmp_path: Path, speech_path: Path, damage: 
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_precision_and_device_that_are_not_there(tiny: Path, speech_path: Path) -> None:
-    assert run("--model", tiny, "--precision", "int9", speech_path).returncode == 3
+def test_a_precision_that_is_not_there(tiny: Path, speech_path: Path) -> None:
+    result = run("--model", tiny, "--precision", "int9", speech_path)
+    assert (result.returncode, result.stdout) == (3, "")
+    assert "it has fp32" in result.stderr
+
+
+@pytest.mark.skipif(
+    "CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="CUDA is here"
+)
+def test_a_device_that_is_not_there(tiny: Path, speech_path: Path) -> None:
+    result = run("--model", tiny, "--device", "cuda", speech_path)
+    assert (result.returncode, result.stdout) == (3, "")
+    [line] = result.stderr.splitlines()
+    assert "no CUDA provider" in line
 
 
 def test_version_and_help() -> None:

@@ -5,7 +5,9 @@ from edge_export import export_package
 export_package("wav2vec2-folder", scaler, classifier, out="my-model")
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from edge_detect.lazy import lazy_names
 
 if TYPE_CHECKING:
     from edge_export.errors import EncoderError, ExportError, HeadError, ParityError
@@ -21,23 +23,17 @@ __all__ = [
     "read_head",
 ]
 
-# Public name to its module. Loaded at first use: `edge-detect export --help` needs no torch.
-_HOMES = {
-    "EncoderError": "errors",
-    "ExportError": "errors",
-    "HeadError": "errors",
-    "ParityError": "errors",
-    "export_package": "package",
-    "read_head": "published",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "EncoderError": "errors",
+        "ExportError": "errors",
+        "HeadError": "errors",
+        "ParityError": "errors",
+        "export_package": "package",
+        "read_head": "published",
+    },
+)
 
 
 def __dir__() -> list[str]:

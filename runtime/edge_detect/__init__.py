@@ -6,7 +6,9 @@ detector = Detector.load()
 print(detector.predict("clip.wav"))
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from edge_detect.lazy import lazy_names
 
 if TYPE_CHECKING:
     from edge_detect.detection import Detection, Failure, ModelIdentity
@@ -36,27 +38,21 @@ __all__ = [
     "__version__",
 ]
 
-# Public name to its module. Loaded at first use: `edge-detect --help` needs no onnxruntime.
-_HOMES = {
-    "AudioError": "errors",
-    "Detection": "detection",
-    "Detector": "detector",
-    "EdgeDetectError": "errors",
-    "Failure": "detection",
-    "InferenceError": "errors",
-    "Manifest": "manifest",
-    "ModelError": "errors",
-    "ModelIdentity": "detection",
-    "TruncatedAudio": "errors",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "AudioError": "errors",
+        "Detection": "detection",
+        "Detector": "detector",
+        "EdgeDetectError": "errors",
+        "Failure": "detection",
+        "InferenceError": "errors",
+        "Manifest": "manifest",
+        "ModelError": "errors",
+        "ModelIdentity": "detection",
+        "TruncatedAudio": "errors",
+    },
+)
 
 
 def __dir__() -> list[str]:

@@ -1,0 +1,229 @@
+"""The content of an audio file becomes mono samples at its own rate.
+
+libsndfile decodes what it can, FFmpeg (through PyAV) the rest. Both read as far as a damaged file
+goes and say whether that was all of it.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, BinaryIO, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from edge_detect.errors import TooLong, UnsupportedAudio
+
+Waveform: TypeAlias = npt.NDArray[np.float32]
+
+# FLAC's usual frame: when a frame is damaged, libsndfile drops the whole block that was asked for,
+# so a larger block would lose more of a damaged file.
+BLOCK_FRAMES = 4096
+
+# Attention over the whole clip holds heads x frames^2 floats twice, 50 frames a second: at 3 min
+# that is 8 GB with the 12 heads of wav2vec2-base.
+MAX_SECONDS = 3 * 60
+
+MIN_SAMPLE_RATE = 1_000
+MAX_SAMPLE_RATE = 768_000
+
+# Containers round their declared duration to a packet or a video frame.
+DURATION_TOLERANCE_SECONDS = 0.1
+
+# libsndfile's SF_COUNT_MAX: the header doesn't say how many frames there are.
+OPEN_LENGTH = 2**63 - 1
+
+# How libsndfile logs a size that the file contradicts, for WAV, AIFF, AU and W64.
+DECLARED_SIZE = re.compile(r"^ *(?:data|SSND|Data Size|riff) *: (\d+) \(should be (\d+)\)", re.M)
+
+# Programs that write into a pipe can't know the size and put about the largest there is.
+PIPED_SIZE = 0x7FFF_0000
+
+# The header of an Ogg page and the largest page there is (RFC 3533, section 6).
+OGG_PAGE_MAGIC = b"OggS"
+OGG_FLAGS_OFFSET = 5
+OGG_LAST_PAGE_FLAG = 0x04
+OGG_MAX_PAGE_BYTES = 27 + 255 + 255 * 255
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What a decoder gave: `samples` float32 (samples,), mono, at `sample_rate` Hz."""
+
+    samples: Waveform
+    sample_rate: int
+    complete: bool
+    """False where the file is damaged or ends before its declared length."""
+
+
+def decode(file: BinaryIO, name: str) -> Decoded:
+    """Decode the whole file with libsndfile, or with FFmpeg where libsndfile can't.
+
+    libsndfile reads nothing of a file whose writer left the length open: a WAV of a recorder that
+    lost power says 0 samples, a streamed FLAC says nothing.
+    """
+    with suppress(soundfile.LibsndfileError), soundfile.SoundFile(file) as sound:
+        if 0 < sound.frames < OPEN_LENGTH:
+            check_rate(sound.samplerate)
+            return decode_with_libsndfile(sound, file)
+    file.seek(0)
+    return decode_with_ffmpeg(file, name)
+
+
+def decode_with_libsndfile(sound: soundfile.SoundFile, file: BinaryIO) -> Decoded:
+    """Read block by block, so that a damaged end costs no more than its own block."""
+    blocks: list[Waveform] = []
+    frames = 0
+    complete = not header_exceeds_file(sound)
+    try:
+        while len(block := sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+            blocks.append(to_mono(block))
+            frames += len(block)
+            check_duration(frames, sound.samplerate)
+    except soundfile.LibsndfileError:
+        complete = False
+    complete = complete and frames == sound.frames
+    if sound.format == "OGG":
+        complete = complete and ogg_stream_ended(file)
+    return Decoded(concatenate(blocks), sound.samplerate, complete)
+
+
+def header_exceeds_file(sound: soundfile.SoundFile) -> bool:
+    """Whether the header promises more samples than the file holds.
+
+    libsndfile clips `frames` to the file's size and leaves the difference in its log alone.
+    """
+    sizes = DECLARED_SIZE.findall(sound.extra_info)
+    return any(int(actual) < int(declared) < PIPED_SIZE for declared, actual in sizes)
+
+
+def ogg_stream_ended(file: BinaryIO) -> bool:
+    """Whether the last page carries the end-of-stream flag (RFC 3533, section 6)."""
+    position = file.tell()
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - OGG_MAX_PAGE_BYTES))
+    tail = file.read()
+    file.seek(position)
+    flags = tail.rfind(OGG_PAGE_MAGIC) + OGG_FLAGS_OFFSET
+    return flags < len(tail) and bool(tail[flags] & OGG_LAST_PAGE_FLAG)
+
+
+def decode_with_ffmpeg(file: BinaryIO, name: str) -> Decoded:
+    """Decode the best audio stream of any container that FFmpeg reads."""
+    import av  # 80 ms that WAV, FLAC, MP3 and Ogg don't need
+
+    try:
+        # Without the no-op `name`, PyAV would hand FFmpeg the file's, ending and all.
+        with av.open(NamelessFile(file), metadata_errors="replace") as container:
+            return read_stream(container, name)
+    except (av.error.FFmpegError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "its text can't be decoded"
+        raise UnsupportedAudio(
+            f"{name!r} is no audio that libsndfile or FFmpeg can read ({reason}); "
+            "convert it to WAV or FLAC"
+        ) from error
+
+
+class NamelessFile:
+    """A file without a `name`: FFmpeg then judges by the content, never by a name's ending."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read = file.read
+        self.seek = file.seek
+        self.tell = file.tell
+
+
+def read_stream(container: Any, name: str) -> Decoded:
+    """Decode the best audio stream of an open PyAV container."""
+    stream = container.streams.best("audio")
+    if stream is None:
+        raise UnsupportedAudio(f"{name!r} has no audio stream; give a file with sound")
+    blocks: list[Waveform] = []
+    frames = good = broken = rate = 0
+    for packet in decoded_packets(container, stream):
+        good += bool(packet.frames)
+        broken += packet.broken
+        for frame in packet.frames:
+            rate = rate or frame.sample_rate
+            if frame.sample_rate != rate:
+                raise UnsupportedAudio(
+                    f"{name!r} changes its sample rate from {rate} to {frame.sample_rate} Hz; "
+                    "convert it to one rate"
+                )
+            blocks.append(to_mono(frame.to_ndarray().T.astype(np.float32, copy=False)))
+            frames += frame.samples
+        check_duration(frames, rate)
+    if broken > good:
+        raise UnsupportedAudio(
+            f"{name!r} is no readable audio ({broken} of {broken + good} packets are broken); "
+            "download or record it again"
+        )
+    if rate:
+        check_rate(rate)
+    expected = declared_seconds(container, stream)
+    short = expected is not None and frames < (expected - DURATION_TOLERANCE_SECONDS) * rate
+    return Decoded(concatenate(blocks), rate, complete=not broken and not short)
+
+
+@dataclass(frozen=True)
+class Packet:
+    """A packet's audio frames as planar float32 at the stream's rate."""
+
+    frames: list[Any]
+    broken: bool
+    """Marked so by the container, or refused by the decoder."""
+
+
+def decoded_packets(container: Any, stream: Any) -> Iterator[Packet]:
+    """Decode packet by packet; a broken one is passed over."""
+    import av
+
+    to_float = av.AudioResampler(format="fltp")
+    for packet in container.demux(stream):
+        try:
+            decoded = packet.decode()
+        except av.error.InvalidDataError:
+            yield Packet([], broken=True)
+            continue
+        frames = [converted for frame in decoded for converted in to_float.resample(frame)]
+        yield Packet(frames, packet.is_corrupt)
+
+
+def declared_seconds(container: Any, stream: Any) -> float | None:
+    """The audio stream's duration in seconds as its header declares it, None where it doesn't."""
+    if stream.duration is not None:
+        return float(stream.duration * stream.time_base)
+    if container.duration is not None and len(container.streams) == 1:
+        return float(container.duration / 1_000_000)  # FFmpeg's AV_TIME_BASE: microseconds
+    return None
+
+
+def check_rate(sample_rate: int) -> None:
+    """Refuse sample rates (Hz) that no recording has: a crafted header could ask for terabytes."""
+    if not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE:
+        raise UnsupportedAudio(
+            f"the sample rate is {sample_rate} Hz; "
+            f"give audio between {MIN_SAMPLE_RATE} and {MAX_SAMPLE_RATE} Hz"
+        )
+
+
+def check_duration(frames: int, sample_rate: int) -> None:
+    """Refuse more than one pass of the encoder can hold, before the memory is taken."""
+    if frames > MAX_SECONDS * sample_rate:
+        raise TooLong(f"the audio is longer than {MAX_SECONDS} s; cut it into shorter clips first")
+
+
+def to_mono(samples: Waveform) -> Waveform:
+    """Average the channels: (samples, channels) or (samples,) to (samples,)."""
+    if samples.ndim == 1 or not samples.size:
+        return samples.reshape(-1)
+    mono: Waveform = samples.mean(axis=1)
+    return mono
+
+
+def concatenate(blocks: list[Waveform]) -> Waveform:
+    """Join mono blocks; none give an empty waveform."""
+    return np.concatenate(blocks) if blocks else np.empty(0, np.float32)

@@ -30,6 +30,13 @@ MAX_SECONDS = 3 * 60
 MIN_SAMPLE_RATE = 1_000
 MAX_SAMPLE_RATE = 768_000
 
+# The containers that FFmpeg may open. Of its others some are playlists and session descriptions,
+# which make it open more files or listen on the network: nothing that an upload should cause.
+FFMPEG_FORMATS = (
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dts,eac3,flac,flv,g722,gsm,loas,matroska,webm,mov,mp3,mpeg,"
+    "mpegts,mxf,nut,ogg,rm,sln,tak,tta,voc,w64,wav,wv"
+)
+
 # Containers round their declared duration to a packet or a video frame.
 DURATION_TOLERANCE_SECONDS = 0.1
 
@@ -117,7 +124,8 @@ def decode_with_ffmpeg(file: BinaryIO, name: str) -> Decoded:
 
     try:
         # Without the no-op `name`, PyAV would hand FFmpeg the file's, ending and all.
-        with av.open(NamelessFile(file), metadata_errors="replace") as container:
+        options = {"format_whitelist": FFMPEG_FORMATS}
+        with av.open(NamelessFile(file), metadata_errors="replace", options=options) as container:
             return read_stream(container, name)
     except (av.error.FFmpegError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "its text can't be decoded"

@@ -107,7 +107,7 @@ def parse_manifest(text: str) -> Manifest:
     """
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidManifest(
             f"manifest.json is no JSON ({error}); export the model again"
         ) from error

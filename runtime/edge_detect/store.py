@@ -92,13 +92,11 @@ def installed_packages() -> dict[str, Path]:
 
 def model_roots() -> list[Path]:
     """Folders that hold model packages, in the order of search."""
-    here = Path(__file__).parent
     configured = os.environ.get(MODELS_VARIABLE, "")
-    return [
-        *(Path(root) for root in configured.split(os.pathsep) if root),
-        here / "models",  # in the wheel
-        here.parents[1] / "models",  # in a checkout, beside runtime/
-    ]
+    package = Path(__file__).parent
+    in_checkout = package.parent.name == "runtime"
+    shipped = package.parents[1] / "models" if in_checkout else package / "models"
+    return [*(Path(root) for root in configured.split(os.pathsep) if root), shipped]
 
 
 def file_sha256(path: Path) -> str:

@@ -3,6 +3,7 @@
 import math
 import os
 import struct
+import time
 from pathlib import Path
 
 import numpy as np
@@ -78,11 +79,11 @@ def test_sample_formats(speech: Waveform, tmp_path: Path, subtype: str) -> None:
 @pytest.mark.parametrize("rate", [4_000, 8_000, 11_025, 44_100, 192_000])
 def test_sample_rates(tmp_path: Path, rate: int) -> None:
     seconds = 1.5
-    time = np.arange(round(seconds * rate)) / rate  # librosa rounds the new length up
-    soundfile.write(tmp_path / "a.wav", 0.5 * np.sin(2 * np.pi * 440 * time), rate)
+    moments = np.arange(round(seconds * rate)) / rate  # librosa rounds the new length up
+    soundfile.write(tmp_path / "a.wav", 0.5 * np.sin(2 * np.pi * 440 * moments), rate)
     waveform = load_audio(tmp_path / "a.wav", RATE)
     expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(len(waveform)) / RATE)
-    assert len(waveform) == math.ceil(len(time) * RATE / rate)
+    assert len(waveform) == math.ceil(len(moments) * RATE / rate)
     inner = slice(RATE // 10, -RATE // 10)  # the resampler's filter rings at both ends
     np.testing.assert_allclose(waveform[inner], expected[inner], atol=1e-3)
 
@@ -200,6 +201,23 @@ def test_random_bytes_are_no_audio(tmp_path: Path, seed: int, size: int) -> None
     path.write_bytes(np.random.default_rng(seed).bytes(size))
     with pytest.raises(errors.UnsupportedAudio):
         load_audio(path, RATE)
+
+
+PLAYLISTS = {
+    "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:5,\n{}\n#EXT-X-ENDLIST\n",
+    "ffconcat": "ffconcat version 1.0\nfile {}\n",
+    "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns={}\nc=IN IP4 127.0.0.1\nt=0 0\n"
+    "m=audio 5004 RTP/AVP 0\n",
+}
+
+
+@pytest.mark.parametrize("kind", PLAYLISTS)
+def test_a_file_never_makes_another_be_opened(containers: dict[str, Path], kind: str) -> None:
+    playlist = PLAYLISTS[kind].format(containers["aac"])
+    started = time.monotonic()
+    with pytest.raises(errors.UnsupportedAudio):
+        load_audio(playlist.encode(), RATE)
+    assert time.monotonic() - started < 2  # FFmpeg listens for 10 s on what an SDP names
 
 
 def test_a_video_without_sound(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def test_values(tiny: Path) -> None:
     assert len(manifest.golden[0].embedding) == manifest.hidden_size == 8
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "\x00"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "\x00", "[" * 100_000])
 def test_no_json_object(text: str) -> None:
     with pytest.raises(InvalidManifest, match=r"manifest\.json"):
         parse_manifest(text)

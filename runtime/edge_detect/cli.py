@@ -111,9 +111,11 @@ def detect(
         from edge_detect.detector import Detector  # onnxruntime: 0.3 s that --help doesn't need
 
         detector = Detector.load(model, device=device, precision=precision, threads=threads)
+    results: Iterable[Result] = detector.predict_batch(files)
+    if shows_progress(len(files), form):
+        results = progress_bar(results, len(files))
     report = Report()
-    results = report.follow(detector.predict_batch(files), len(files))
-    write_results(results, detector.manifest.labels, form, standard_output())
+    write_results(report.follow(results), detector.manifest.labels, form, standard_output())
     if report.failures:
         raise typer.Exit(EXIT_FAILED)
 
@@ -158,20 +160,24 @@ def show_model(model: Annotated[str, typer.Argument(metavar="NAME|FOLDER")]) -> 
 
 
 class Report:
-    """Passes results on, says each failure on standard error, and shows how far it is."""
+    """Passes results on, says each failure on standard error and counts them."""
 
     def __init__(self) -> None:
         self.failures = 0
 
-    def follow(self, results: Iterable[Result], total: int) -> Iterator[Result]:
-        """Yield every one of `total` results; many on a terminal get a progress bar."""
-        if total > 1 and sys.stderr.isatty():
-            results = progress_bar(results, total)
+    def follow(self, results: Iterable[Result]) -> Iterator[Result]:
+        """Yield every result."""
         for result in results:
             if isinstance(result, Failure):
                 self.failures += 1
                 print_error(result.error)
             yield result
+
+
+def shows_progress(total: int, form: Format) -> bool:
+    """Many files on a terminal get a progress bar, unless the results run over it."""
+    streamed = form in ("jsonl", "csv") and sys.stdout.isatty()
+    return total > 1 and sys.stderr.isatty() and not streamed
 
 
 def progress_bar(results: Iterable[Result], total: int) -> Iterator[Result]:
@@ -194,8 +200,8 @@ def exit_on_error() -> Iterator[None]:
 
 
 def print_error(error: EdgeDetectError) -> None:
-    """One line on standard error."""
-    typer.echo(f"error: {error.message}", err=True)
+    """One line on standard error; above the progress bar, which takes sys.stderr's place."""
+    sys.stderr.write(f"error: {error.message}\n")
 
 
 def print_warning(
@@ -207,7 +213,7 @@ def print_warning(
     line: str | None = None,
 ) -> None:
     """One line on standard error; has the signature of warnings.showwarning, which it replaces."""
-    typer.echo(f"warning: {message}", err=True)
+    sys.stderr.write(f"warning: {message}\n")
 
 
 def keep_decoders_quiet() -> None:

@@ -4,9 +4,12 @@ import csv
 import io
 import json
 import os
+import pty
+import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +73,32 @@ def test_every_failure_is_one_line(tiny: Path, bad: Path, tmp_path: Path) -> Non
     lines = result.stderr.splitlines()
     assert len(lines) == 3
     assert all(line.startswith("error: ") for line in lines)
+
+
+def run_on_terminal(*args: str | Path) -> str:
+    """Run the command with a terminal for standard output and error; returns what it shows."""
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "edge_detect", *map(str, args)]
+    with subprocess.Popen(command, stdout=follower, stderr=follower) as process:
+        os.close(follower)
+        shown = b""
+        with suppress(OSError):  # the terminal's end
+            while chunk := os.read(leader, 4096):
+                shown += chunk
+        os.close(leader)
+    assert process.returncode == 1
+    return shown.decode()
+
+
+def test_many_files_on_a_terminal_get_a_progress_bar(tiny: Path, speech_path: Path) -> None:
+    files = [speech_path, "no.wav", speech_path]
+    shown = run_on_terminal("--model", tiny, *files)
+    assert "100%" in shown
+    # The error stands on a line of its own, and the table comes after the bar.
+    assert re.search(r"(\n|\r|\x1b\[2K)error: no file 'no\.wav'; check the path\r?\n", shown)
+    assert shown.rindex("%\x1b") < shown.rindex("confidence")
+    streamed = run_on_terminal("--model", tiny, "--format", "jsonl", *files)
+    assert "100%" not in streamed
 
 
 def test_json_lines_are_results(tiny: Path, speech_path: Path, bad: Path) -> None:

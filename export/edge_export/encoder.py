@@ -1,5 +1,6 @@
 """Input normalisation, Wav2Vec2 and mean pooling as one torch module, ready to export."""
 
+import copy
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
 from edge_export.checkpoint import CONFIG_FILE, Checkpoint
 from edge_export.errors import EncoderError
+from edge_export.folding import fold_group_norm
 
 # Wav2Vec2FeatureExtractor.zero_mean_unit_var_norm of transformers
 VARIANCE_FLOOR = 1e-7
@@ -75,8 +77,13 @@ class Encoder:
         return field
 
     def pooled(self) -> PooledEncoder:
-        """The module that is exported."""
-        return PooledEncoder(self.model, self.normalize).eval()
+        """The module that is exported: the same function in other operators, on a copy."""
+        model = copy.deepcopy(self.model)
+        # torch's fused attention guards against rows of NaN: two more passes over heads x frames^2,
+        # which double the time and the memory of a one-minute clip in onnxruntime.
+        model.set_attn_implementation("eager")
+        fold_group_norm(model)
+        return PooledEncoder(model, self.normalize).eval()
 
 
 def load_encoder(checkpoint: Checkpoint) -> Encoder:

@@ -23,9 +23,9 @@ Waveform: TypeAlias = npt.NDArray[np.float32]
 # so a larger block would lose more of a damaged file.
 BLOCK_FRAMES = 4096
 
-# Attention over the whole clip holds heads x frames^2 floats twice, 50 frames a second: at 3 min
-# that is 8 GB with the 12 heads of wav2vec2-base.
-MAX_SECONDS = 3 * 60
+# Attention over the whole clip holds heads x frames^2 floats more than once, at 50 frames a second:
+# the process took 6.4 GB for 2 min with the 12 heads of wav2vec2-base, and 4 times that for 4 min.
+MAX_SECONDS = 2 * 60
 
 MIN_SAMPLE_RATE = 1_000
 MAX_SAMPLE_RATE = 768_000

@@ -11,7 +11,8 @@ from edge_detect.store import file_sha256, open_package
 from tests.conftest import FIXTURES, WRITERS
 
 MEGABYTE = 1e6
-CLIPS = [row["path"] for row in csv.DictReader((FIXTURES / "manifest.csv").open(encoding="utf-8"))]
+FIXTURES_MANIFEST = (FIXTURES / "manifest.csv").read_text(encoding="utf-8")
+CLIPS = [row["path"] for row in csv.DictReader(FIXTURES_MANIFEST.splitlines())]
 
 
 @pytest.fixture(scope="module")

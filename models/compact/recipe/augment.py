@@ -1,0 +1,132 @@
+"""Channel augmentation, drawn once and applied alike to both clips of a pair.
+
+A drawn `Channel` is a value: applying it twice gives the same noise and the same room, so a copy
+and its original differ in nothing but the copying.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import BytesIO
+from random import Random
+
+import numpy as np
+import soundfile
+from scipy.signal import fftconvolve  # type: ignore[import-untyped]
+
+from waveform import SAMPLE_RATE, Waveform, resample
+
+TELEPHONE_HZ = 3_400
+CLEAN_SHARE = 0.25
+"""Of channels that leave band, codec, room and noise alone."""
+_CUTOFFS_HZ = (TELEPHONE_HZ, 4_000, 5_500, 7_000)
+_CODECS = (
+    ("WAV", "ULAW", 8_000),
+    ("WAV", "ALAW", 8_000),
+    ("WAV", "GSM610", 8_000),
+    ("MP3", "MPEG_LAYER_III", SAMPLE_RATE),
+    ("OGG", "VORBIS", SAMPLE_RATE),
+    ("OGG", "OPUS", SAMPLE_RATE),
+)
+_NOISE_SLOPES = (0.0, 0.5, 1.0)
+"""Amplitude falls as frequency to this power: white, pink, brown."""
+_PREDELAY_SECONDS = 0.002
+
+
+@dataclass(frozen=True)
+class Channel:
+    """What happened to a recording between the mouth, or the loudspeaker, and the file."""
+
+    seed: int
+    """Of the noise and of the room."""
+    speed: float
+    cutoff_hz: int | None
+    codec: tuple[str, str, int] | None
+    """libsndfile format and subtype, and the sample rate to code at in Hz."""
+    quality: float
+    """Of the lossy codecs: 0 is the best, 1 the smallest."""
+    decay_seconds: float | None
+    """Reverberation time (60 dB) of the room; None is a dry recording."""
+    noise_slope: float
+    snr_db: float | None
+    gain_db: float
+    polarity: int
+
+    def apply(self, waveform: Waveform) -> Waveform:
+        """The waveform after the channel, float32 (samples,), as long as it went in but for speed.
+
+        The order is the physical one: speaker, room, noise, microphone band, codec, gain.
+        """
+        rng = np.random.default_rng(self.seed)
+        heard = resample(waveform, SAMPLE_RATE * self.speed, SAMPLE_RATE)
+        if self.decay_seconds is not None:
+            heard = reverberate(heard, self.decay_seconds, rng)
+        if self.snr_db is not None:
+            heard = heard + noise_for(heard, self.noise_slope, self.snr_db, rng)
+        if self.cutoff_hz is not None:
+            heard = low_pass(heard, self.cutoff_hz)
+        if self.codec is not None:
+            heard = transcode(heard, *self.codec, self.quality)
+        gain = self.polarity * 10 ** (self.gain_db / 20)
+        return np.asarray((heard - heard.mean()) * gain, np.float32)
+
+
+def draw_channel(rng: Random, clean_share: float = CLEAN_SHARE) -> Channel:
+    """A random channel; a share of them is clean but for speed and gain."""
+    clean = rng.random() < clean_share
+    return Channel(
+        seed=rng.getrandbits(32),
+        speed=rng.choice((1.0, rng.uniform(0.9, 1.1))),
+        cutoff_hz=None if clean or rng.random() < 0.5 else rng.choice(_CUTOFFS_HZ),
+        codec=None if clean or rng.random() < 0.7 else rng.choice(_CODECS),
+        quality=rng.uniform(0.1, 0.9),
+        decay_seconds=None if clean or rng.random() < 0.8 else rng.uniform(0.1, 0.6),
+        noise_slope=rng.choice(_NOISE_SLOPES),
+        snr_db=None if clean or rng.random() < 0.5 else rng.uniform(12, 45),
+        gain_db=rng.uniform(-12, 3),
+        polarity=rng.choice((-1, 1)),
+    )
+
+
+def low_pass(waveform: Waveform, cutoff_hz: float) -> Waveform:
+    """Remove what lies above the cutoff, by resampling there and back."""
+    narrow = resample(waveform, SAMPLE_RATE, 2 * cutoff_hz)
+    return fit(resample(narrow, 2 * cutoff_hz, SAMPLE_RATE), len(waveform))
+
+
+def transcode(waveform: Waveform, kind: str, subtype: str, rate: int, quality: float) -> Waveform:
+    """Code and decode in memory with a codec of libsndfile."""
+    coded = BytesIO()
+    level = None if kind == "WAV" else quality
+    samples = np.clip(resample(waveform, SAMPLE_RATE, rate), -1, 1)
+    soundfile.write(coded, samples, rate, format=kind, subtype=subtype, compression_level=level)
+    coded.seek(0)
+    decoded, rate = soundfile.read(coded, dtype="float32")
+    return fit(resample(decoded, rate, SAMPLE_RATE), len(waveform))
+
+
+def noise_for(
+    waveform: Waveform, slope: float, snr_db: float, rng: np.random.Generator
+) -> Waveform:
+    """Coloured noise, as long as the waveform, at a signal-to-noise ratio below it."""
+    count = len(waveform)
+    spectrum = np.fft.rfft(rng.standard_normal(count))
+    spectrum /= np.maximum(np.arange(len(spectrum)), 1) ** slope
+    noise = np.fft.irfft(spectrum, count)
+    ratio = np.sqrt(np.square(waveform).mean() / np.square(noise).mean())
+    return np.asarray(noise * ratio * 10 ** (-snr_db / 20), np.float32)
+
+
+def reverberate(waveform: Waveform, decay: float, rng: np.random.Generator) -> Waveform:
+    """Convolve with a direct path and an exponentially decaying noise tail, 60 dB in `decay` s."""
+    times = np.arange(int(decay * SAMPLE_RATE)) / SAMPLE_RATE
+    response = rng.standard_normal(len(times)) * 10 ** (-3 * times / decay)
+    response[times < _PREDELAY_SECONDS] = 0
+    response *= rng.uniform(0.2, 0.8) / np.sqrt(np.square(response).sum())
+    response[0] = 1
+    return np.asarray(fftconvolve(waveform, response)[: len(waveform)], np.float32)
+
+
+def fit(waveform: Waveform, count: int) -> Waveform:
+    """Exactly `count` samples: the rest cut off, or repeated from the start."""
+    return waveform[:count] if len(waveform) >= count else np.resize(waveform, count)

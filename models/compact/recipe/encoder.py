@@ -1,0 +1,111 @@
+"""The encoder's shape, its input normalisation, and the training-time heads on top of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
+
+from waveform import SAMPLE_RATE
+
+ENCODER_FOLDER = "compact-wav2vec2"
+"""In the work folder; the model package names its encoder after it."""
+
+CONFIG = Wav2Vec2Config(
+    hidden_size=192,
+    num_hidden_layers=4,
+    num_attention_heads=4,
+    intermediate_size=768,
+    # Narrow where the frame rate is high: the first two layers are most of a training step.
+    conv_dim=(32, 48, 64, 96, 128, 128, 192),
+    conv_bias=True,
+    feat_extract_norm="layer",
+    do_stable_layer_norm=True,
+    num_conv_pos_embeddings=64,
+    num_conv_pos_embedding_groups=16,
+    layerdrop=0.0,
+    hidden_dropout=0.05,
+    attention_dropout=0.0,
+    activation_dropout=0.0,
+    feat_proj_dropout=0.05,
+    mask_time_prob=0.0,
+)
+_WINDOW = 400
+_HOP = 320
+"""Receptive field and stride of the convolutions, in samples; the spectrum uses the same frames."""
+
+
+def normalise(waveforms: Tensor) -> Tensor:
+    """Zero mean and unit variance per clip, (batch, samples), as the feature extractor does it."""
+    centred = waveforms - waveforms.mean(dim=-1, keepdim=True)
+    variance = centred.square().mean(dim=-1, keepdim=True)
+    return centred / torch.sqrt(variance + 1e-7)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the training loss sees of a batch."""
+
+    spoof_logits: Tensor
+    """(batch,)"""
+    spectrum: Tensor
+    """(batch, frames, bins), predicted by the convolutions alone."""
+
+
+class Detector(nn.Module):
+    """Wav2Vec2 -> mean over time -> one logit, and a spectrum from the convolutional features.
+
+    The spectrum is an auxiliary task: it teaches the convolutions to resolve frequency in a few
+    hundred steps, which the labels alone would take many thousands to do.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = Wav2Vec2Model(CONFIG)
+        self.spoof = nn.Linear(CONFIG.hidden_size, 1)
+        self.spectrum = nn.Linear(CONFIG.conv_dim[-1], _WINDOW // 2 + 1)
+
+    def forward(self, waveforms: Tensor) -> Prediction:
+        """Predict for normalised waveforms (batch, samples)."""
+        output = self.encoder(waveforms)
+        logits = self.spoof(output.last_hidden_state.mean(dim=1)).squeeze(-1)
+        return Prediction(logits, self.spectrum(output.extract_features))
+
+    @torch.inference_mode()
+    def spoof_logits(self, waveforms: Tensor) -> Tensor:
+        """The logits (batch,) alone, without gradients."""
+        prediction: Prediction = self(waveforms)
+        return prediction.spoof_logits
+
+
+def log_spectrum(waveforms: Tensor) -> Tensor:
+    """Log magnitudes (batch, frames, 201), frame by frame what a feature sees, about standard."""
+    window = torch.hann_window(_WINDOW)
+    frames = waveforms.unfold(-1, _WINDOW, _HOP) * window
+    return (torch.log(torch.fft.rfft(frames).abs() + 1e-2) + 1.2) / 2.5
+
+
+@torch.inference_mode()
+def embed(encoder: Wav2Vec2Model, waveform: Tensor) -> Tensor:
+    """The mean-pooled embedding (hidden,) of one raw waveform (samples,)."""
+    hidden: Tensor = encoder(normalise(waveform[None])).last_hidden_state
+    return hidden.mean(dim=1)[0]
+
+
+def save_encoder(encoder: Wav2Vec2Model, folder: Path) -> None:
+    """Write the Hugging Face folder: config.json, model.safetensors, preprocessor_config.json."""
+    encoder.save_pretrained(folder)
+    extractor = Wav2Vec2FeatureExtractor(  # type: ignore[no-untyped-call]
+        sampling_rate=SAMPLE_RATE, do_normalize=True, return_attention_mask=True
+    )
+    extractor.save_pretrained(folder)
+
+
+def load_encoder(folder: Path) -> Wav2Vec2Model:
+    """Read such a folder, ready to embed."""
+    encoder: Wav2Vec2Model = Wav2Vec2Model.from_pretrained(folder)
+    encoder.train(False)
+    return encoder

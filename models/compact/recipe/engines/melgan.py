@@ -1,0 +1,117 @@
+"""MelGAN copy-synthesis with the vocoder that ttskit bundles.
+
+The file is a pickled module. It is read with `weights_only=True` and stand-ins for its two own
+classes, so nothing in it is executed; only its state dictionary is used.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from jobs import jobs_from_arguments, run
+from mel import copier, log_mel
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils import weight_norm
+from torch.nn.utils.weight_norm import WeightNorm
+
+_MODEL = "ttskit/resource/model/melgan.kuangdd.pt"
+_STAGES = ((512, 256, 8), (256, 128, 8), (128, 64, 2), (64, 32, 2))
+"""Input channels, output channels and factor of each upsampling stage: 256 samples a frame."""
+_PAD_FRAMES = 10
+_SILENCE = -11.5129
+"""ln(1e-5), the floor of the mel spectrogram."""
+
+
+class ResidualStack(nn.Module):
+    """Three dilated residual blocks with learned shortcuts (MelGAN, arXiv:1910.06711)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(self._block(channels, 3**i) for i in range(3))
+        self.shortcuts = nn.ModuleList(
+            weight_norm(nn.Conv1d(channels, channels, 1)) for _ in range(3)
+        )
+
+    @staticmethod
+    def _block(channels: int, dilation: int) -> nn.Sequential:
+        return nn.Sequential(
+            nn.LeakyReLU(0.2),
+            nn.ReflectionPad1d(dilation),
+            weight_norm(nn.Conv1d(channels, channels, 3, dilation=dilation)),
+            nn.LeakyReLU(0.2),
+            weight_norm(nn.Conv1d(channels, channels, 1)),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape kept: (batch, channels, time)."""
+        for block, shortcut in zip(self.blocks, self.shortcuts, strict=True):
+            x = shortcut(x) + block(x)
+        return x
+
+
+class Generator(nn.Module):
+    """Log-mel (batch, 80, frames) -> waveform (batch, 1, 256 * frames)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers = [nn.ReflectionPad1d(3), weight_norm(nn.Conv1d(80, 512, 7))]
+        for inputs, outputs, factor in _STAGES:
+            up = nn.ConvTranspose1d(inputs, outputs, 2 * factor, factor, factor // 2)
+            layers += [nn.LeakyReLU(0.2), weight_norm(up), ResidualStack(outputs)]
+        layers += [nn.LeakyReLU(0.2), nn.ReflectionPad1d(3)]
+        layers += [weight_norm(nn.Conv1d(32, 1, 7)), nn.Tanh()]
+        self.generator = nn.Sequential(*layers)
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """Undo the training-time scaling of the mel spectrogram, then upsample it."""
+        audio: Tensor = self.generator((mel + 5) / 5)
+        return audio
+
+
+class _Pickled(nn.Module):
+    """Stands in for both classes of the pickle: only its parameters matter."""
+
+
+class _PickledGenerator(_Pickled):
+    pass
+
+
+_TRUSTED = (
+    (_PickledGenerator, "melgan.model.generator.Generator"),
+    (_Pickled, "melgan.model.res_stack.ResStack"),
+    (set, "__builtin__.set"),
+    nn.ReflectionPad1d,
+    nn.Tanh,
+    nn.LeakyReLU,
+    nn.Sequential,
+    nn.ModuleList,
+    nn.ConvTranspose1d,
+    nn.Conv1d,
+    WeightNorm,
+)
+
+
+def load_generator(path: Path) -> Generator:
+    """The bundled generator in evaluation mode."""
+    with torch.serialization.safe_globals(list(_TRUSTED)):
+        pickled = torch.load(path, map_location="cpu", weights_only=True)
+    generator = Generator()
+    generator.load_state_dict(pickled.state_dict())
+    return generator.eval()
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    model = load_generator(Path(sys.argv[2]) / _MODEL)
+
+    def vocode(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Through the mel spectrogram and back; padded at the end, where MelGAN clicks."""
+        mel = np.pad(log_mel(waveform), ((0, 0), (0, _PAD_FRAMES)), constant_values=_SILENCE)
+        with torch.inference_mode():
+            return model(torch.from_numpy(mel)[None]).reshape(-1).numpy()
+
+    run(copier(vocode), jobs_from_arguments())

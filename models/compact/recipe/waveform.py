@@ -1,0 +1,99 @@
+"""Mono float32 waveforms at 16 kHz: reading, trimming, joining, levelling.
+
+Both classes pass through the same functions, so that none of this tells them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+from pathlib import Path
+from random import Random
+
+import av
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+Waveform = NDArray[np.float32]
+
+SAMPLE_RATE = 16_000
+MIN_SECONDS = 3.0
+MAX_SECONDS = 8.0
+_LEVEL_RMS = 10 ** (-23 / 20)
+_PEAK = 0.99
+_FRAME = SAMPLE_RATE // 50
+_SILENCE_RATIO = 10 ** (-40 / 20)
+_MARGIN = SAMPLE_RATE // 20
+"""Natural silence kept on either side of trimmed speech, 50 ms."""
+_CROSSFADE = SAMPLE_RATE // 100
+
+
+def resample(waveform: Waveform, rate: float, new_rate: float) -> Waveform:
+    """Change the sample rate (soxr HQ)."""
+    return np.asarray(soxr.resample(waveform, rate, new_rate), np.float32)
+
+
+def read(file: Path | BytesIO) -> Waveform:
+    """Decode what libsndfile knows (WAV, FLAC, Ogg, MP3) and bring it to 16 kHz mono."""
+    samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
+    mono: Waveform = np.asarray(samples.mean(axis=1), np.float32)
+    return resample(mono, rate, SAMPLE_RATE)
+
+
+def read_telephone(path: Path) -> Waveform:
+    """Decode headerless G.722 or GSM, named by the suffix, and bring it to 16 kHz mono."""
+    with av.open(str(path), format=path.suffix[1:]) as container:
+        frames = [frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]
+        rate = container.streams.audio[0].rate
+    samples = np.concatenate(frames).astype(np.float32) / np.float32(2**15)
+    return resample(samples, rate, SAMPLE_RATE)
+
+
+def trim(waveform: Waveform) -> Waveform:
+    """Cut the silence at both ends: frames 40 dB below the loudest, but for a margin."""
+    count = len(waveform) // _FRAME
+    if count == 0:
+        return waveform[:0]
+    frames = waveform[: count * _FRAME].reshape(count, _FRAME)
+    rms = np.sqrt(np.square(frames).mean(axis=1))
+    loud = np.flatnonzero(rms > _SILENCE_RATIO * rms.max())
+    if len(loud) == 0:
+        return waveform[:0]
+    start = max(0, int(loud[0]) * _FRAME - _MARGIN)
+    stop = (int(loud[-1]) + 1) * _FRAME + _MARGIN
+    speech: Waveform = waveform[start:stop]
+    return speech
+
+
+def level(waveform: Waveform) -> Waveform:
+    """Remove the offset and bring the RMS to -23 dBFS, or less where the peak forbids it."""
+    centred = waveform - waveform.mean()
+    gain = _LEVEL_RMS / max(float(np.sqrt(np.square(centred).mean())), 1e-6)
+    limit = _PEAK / max(float(np.abs(centred).max()), 1e-6)
+    return np.asarray(centred * min(gain, limit), np.float32)
+
+
+def join(pieces: list[Waveform]) -> Waveform:
+    """Concatenate with a 10 ms cross-fade: no digital silence between the pieces."""
+    joined = pieces[0]
+    ramp = np.linspace(0, 1, _CROSSFADE, dtype=np.float32)
+    for piece in pieces[1:]:
+        overlap = joined[-_CROSSFADE:] * (1 - ramp) + piece[:_CROSSFADE] * ramp
+        joined = np.concatenate((joined[:-_CROSSFADE], overlap, piece[_CROSSFADE:]))
+    return joined
+
+
+def cut_and_join(utterances: Iterable[Waveform], rng: Random) -> Iterator[Waveform]:
+    """Make levelled clips of 3 to 8 seconds of one speaker's utterances; a short rest is lost."""
+    pieces: list[Waveform] = []
+    target = rng.uniform(MIN_SECONDS, MAX_SECONDS)
+    for utterance in utterances:
+        trimmed = trim(utterance)
+        if len(trimmed) < 2 * _CROSSFADE:
+            continue
+        pieces.append(level(trimmed))
+        if sum(map(len, pieces)) >= target * SAMPLE_RATE:
+            yield level(join(pieces)[: int(MAX_SECONDS * SAMPLE_RATE)])
+            pieces, target = [], rng.uniform(MIN_SECONDS, MAX_SECONDS)

@@ -1,8 +1,10 @@
 """Turns a trained Wav2Vec2 and its scikit-learn head into a model package of edge-detect.
 
-from edge_export import export_package
+Example::
 
-export_package("wav2vec2-folder", scaler, classifier, out="my-model")
+    from edge_export import export_package
+
+    export_package("wav2vec2-folder", scaler, classifier, out="my-model")
 """
 
 from typing import TYPE_CHECKING

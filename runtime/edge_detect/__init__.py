@@ -1,9 +1,11 @@
 """Tells a real human voice from a synthetic one, on the machine you already have.
 
-from edge_detect import Detector
+Example::
 
-detector = Detector.load()
-print(detector.predict("clip.wav"))
+    from edge_detect import Detector
+
+    detector = Detector.load()
+    print(detector.predict("clip.wav"))
 """
 
 from typing import TYPE_CHECKING

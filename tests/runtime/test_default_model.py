@@ -54,4 +54,6 @@ def test_every_container_is_answered(
     detector: Detector, containers: dict[str, Path], ending: str
 ) -> None:
     # A codec may move the probability; whether it flips verdicts is a question to the model's card.
-    assert detector.predict(containers[ending]).spoof_probability is not None
+    detection = detector.predict(containers[ending])
+    assert detection.spoof_probability == detection.probabilities["spoof"]
+    assert detection.duration_s == pytest.approx(5.3, abs=0.06)

@@ -54,8 +54,8 @@ def test_public_names() -> None:
         "TruncatedAudio",
         "__version__",
     ]
-    for name in edge_detect.__all__:
-        assert getattr(edge_detect, name).__class__ is not type(None)
+    for name in set(edge_detect.__all__) - {"__version__"}:
+        assert getattr(edge_detect, name).__name__ == name
     with pytest.raises(AttributeError, match="nonsense"):
         edge_detect.nonsense  # noqa: B018
 

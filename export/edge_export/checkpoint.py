@@ -14,7 +14,7 @@ WEIGHTS = "*.safetensors"
 # Weights as pickles (*.bin) are never asked for: reading one runs code.
 HUB_FILES = [CONFIG_FILE, "preprocessor_config.json", WEIGHTS, "model.safetensors.index.json"]
 
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,15 @@ def open_checkpoint(encoder: str | os.PathLike[str], revision: str | None = None
 def download(repository: str, revision: str | None) -> Checkpoint:
     """Fetch a hub repository into the hub's own cache, or take it from there."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+    )
 
     try:
         folder = Path(snapshot_download(repository, revision=revision, allow_patterns=HUB_FILES))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise EncoderError(
             f"the hub did not give {repository!r} at revision {revision or 'main'!r} ({reason}); "

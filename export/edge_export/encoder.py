@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
 from edge_export.checkpoint import CONFIG_FILE, Checkpoint
@@ -102,7 +101,7 @@ def load_encoder(checkpoint: Checkpoint) -> Encoder:
             output_loading_info=True,
         )
         features = load_features(checkpoint)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except Exception as error:  # a broken folder can make transformers raise anything
         reason = str(error).strip().splitlines()[0]
         raise EncoderError(
             f"transformers can't load {checkpoint.origin!r} ({reason}); check its files"

@@ -24,7 +24,7 @@ Waveform: TypeAlias = npt.NDArray[np.float32]
 BLOCK_FRAMES = 4096
 
 # Attention over the whole clip holds heads x frames^2 floats more than once, at 50 frames a second:
-# the process took 6.4 GB for 2 min with the 12 heads of wav2vec2-base, and 4 times that for 4 min.
+# the process took 6.4 GB for 2 min with the 12 heads of wav2vec2-base.
 MAX_SECONDS = 2 * 60
 
 MIN_SAMPLE_RATE = 1_000
@@ -123,7 +123,6 @@ def decode_with_ffmpeg(file: BinaryIO, name: str) -> Decoded:
     import av  # 80 ms that WAV, FLAC, MP3 and Ogg don't need
 
     try:
-        # Without the no-op `name`, PyAV would hand FFmpeg the file's, ending and all.
         options = {"format_whitelist": FFMPEG_FORMATS}
         with av.open(NamelessFile(file), metadata_errors="replace", options=options) as container:
             return read_stream(container, name)
@@ -136,7 +135,7 @@ def decode_with_ffmpeg(file: BinaryIO, name: str) -> Decoded:
 
 
 class NamelessFile:
-    """A file without a `name`: FFmpeg then judges by the content, never by a name's ending."""
+    """A file without the `name` that PyAV passes on: FFmpeg then judges by the content alone."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.read = file.read

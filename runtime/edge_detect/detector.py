@@ -8,7 +8,7 @@ import numpy as np
 from edge_detect.audio import Source, check_waveform, load_audio, source_name
 from edge_detect.decoding import Waveform
 from edge_detect.detection import Detection, Device, Failure, ModelIdentity, spoof_probability
-from edge_detect.errors import EdgeDetectError
+from edge_detect.errors import EdgeDetectError, InferenceError
 from edge_detect.manifest import Manifest
 from edge_detect.session import GraphSession, Tensor
 from edge_detect.store import DEFAULT_MODEL, ModelPackage, open_package
@@ -75,7 +75,13 @@ class Detector:
         """
         waveform = self._load(source)
         row = self._classifier.run(self._embed(waveform)[np.newaxis])[0]
-        probabilities = dict(zip(self.manifest.labels, row.tolist(), strict=True))
+        labels = self.manifest.labels
+        if len(row) != len(labels):
+            raise InferenceError(
+                f"the classifier gave {len(row)} probabilities for {len(labels)} labels; "
+                "export the model again"
+            )
+        probabilities = dict(zip(labels, row.tolist(), strict=True))
         label = max(probabilities, key=probabilities.__getitem__)
         return Detection(
             source=source_name(source),

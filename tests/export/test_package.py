@@ -138,6 +138,8 @@ def test_an_existing_folder_is_left_alone(small: Exported, tmp_path: Path) -> No
         (lambda kw: kw.update(scaler=StandardScaler().fit(np.eye(3))), "3 features"),
         (lambda kw: kw.update(golden=["no.wav"]), "no file"),
         (lambda kw: kw.update(encoder="no/such/folder/at/all"), "neither a folder nor a hub id"),
+        (lambda kw: kw.update(encoder="../mistyped"), "neither a folder nor a hub id"),
+        (lambda kw: kw.update(encoder="a--b/c..d"), "the hub did not give 'a--b/c..d'"),
         (lambda kw: kw.update(revision="main"), "has no revision"),
     ],
 )  # fmt: skip
@@ -171,7 +173,9 @@ def test_labels_in_another_order_than_the_classes(small: Exported) -> None:
         make_head(scaler, classifier, ("real", "fake"))
 
 
-@pytest.mark.parametrize("fault", ["type", "json", "weights", "incomplete", "pickle only"])
+@pytest.mark.parametrize(
+    "fault", ["type", "json", "config", "weights", "incomplete", "pickle only"]
+)
 def test_a_checkpoint_that_can_not_be_used(small: Exported, tmp_path: Path, fault: str) -> None:
     import shutil
 
@@ -183,6 +187,8 @@ def test_a_checkpoint_that_can_not_be_used(small: Exported, tmp_path: Path, faul
         config.write_text(json.dumps({**json.loads(config.read_text()), "model_type": "hubert"}))
     elif fault == "json":
         config.write_text("{")
+    elif fault == "config":
+        config.write_text(json.dumps({**json.loads(config.read_text()), "hidden_size": "wide"}))
     elif fault == "weights":
         weights.write_bytes(weights.read_bytes()[:1000])
     elif fault == "incomplete":

@@ -1,11 +1,13 @@
 """The detector on the tiny package: the golden answer, batches, failures."""
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge_detect import Detection, Detector, Failure, ModelError
+from edge_detect import Detection, Detector, Failure, InferenceError, ModelError
 from edge_detect.errors import NoSpeech, TooShort
 from tests.conftest import FIXTURES, Waveform
 
@@ -96,6 +98,17 @@ def test_samples_whose_squares_overflow(detector: Detector, speech: Waveform) ->
     wild = detector.predict((speech * np.float32(1e37), 16_000))
     usual = detector.predict((speech, 16_000))
     assert wild.confidence == pytest.approx(usual.confidence, abs=1e-4)
+
+
+def test_labels_that_the_classifier_does_not_have(
+    tiny: Path, tmp_path: Path, speech_path: Path
+) -> None:
+    folder = shutil.copytree(tiny, tmp_path / "tiny")
+    data = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    data["labels"].append("third")
+    (folder / "manifest.json").write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(InferenceError, match="2 probabilities for 3 labels"):
+        Detector.load(folder).predict(speech_path)
 
 
 @pytest.mark.parametrize("model", ["nonsense", Path("nowhere")])

@@ -4,6 +4,7 @@
 
     EdgeDetectError
     └── ExportError          export_failed    nothing was written
+        ├── HubError         hub_failed       the Hugging Face hub did not give what was asked for
         ├── EncoderError     encoder_invalid  the Wav2Vec2 checkpoint can't be used
         ├── HeadError        head_invalid     the scaler or the classifier can't be used
         └── ParityError      parity_failed    the graphs differ from torch and scikit-learn
@@ -16,6 +17,12 @@ class ExportError(EdgeDetectError):
     """The export stopped; nothing was written."""
 
     type = "export_failed"
+
+
+class HubError(ExportError):
+    """The Hugging Face hub did not give what was asked for."""
+
+    type = "hub_failed"
 
 
 class EncoderError(ExportError):

@@ -1,7 +1,6 @@
 """A local server that speaks as much of the hub's API as its real client needs for one model."""
 
 import hashlib
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,48 +9,65 @@ from pathlib import Path
 
 
 class Hub:
-    """One repository at one commit, and the paths that were asked for."""
+    """One repository at one commit, the requests that came, and how the hub misbehaves."""
 
     def __init__(self, repository: str, folder: Path) -> None:
         self.repository = repository
-        self.files = {path.name: path.read_bytes() for path in folder.iterdir()}
+        self.files = {
+            path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
         digest = hashlib.sha1(b"".join(self.files.values()), usedforsecurity=False)
         self.commit = digest.hexdigest()
         self.requests: list[str] = []
+        """Method and path of each."""
+        self.tokens: set[str | None] = set()
+        """What those for the repository carried as `Authorization`."""
+        self.large: set[str] = set()
+        """Files that the hub keeps by their sha256, as it does with weights."""
+        self.cut_after: dict[str, int] = {}
+        """Bytes of a file that are sent, each time that it is asked for."""
+        self.stall = False
+        """Whether the connection is then kept open without a word, not closed."""
+        self.stalled, self.resume = threading.Event(), threading.Event()
+        self.damaged: dict[str, bytes] = {}
+        """Files that are sent with another content than was announced."""
+        self.refusal: tuple[int, dict[str, str], bytes] | None = None
+        """Answers every request, where set."""
 
-    def answer(self, method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+    def answer(
+        self, method: str, path: str, token: str | None
+    ) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of a request."""
         self.requests.append(f"{method} {path}")
-        path = path.partition("?")[0]
+        if path.startswith("/api/"):  # the client asks what it may tell of itself
+            return 404, {}, b""
+        self.tokens.add(token)
+        if self.refusal:
+            return self.refusal
         for revision in ("main", self.commit):
-            if path == f"/api/models/{self.repository}/revision/{revision}":
-                return 200, {}, json.dumps(self.info()).encode()
-            if path == f"/api/models/{self.repository}/tree/{revision}":
-                return 200, {}, json.dumps(self.tree()).encode()
-            name = path.removeprefix(f"/{self.repository}/resolve/{revision}/")
-            if name in self.files:
-                return 200, self.file_headers(name), self.files[name]
-        code = "RevisionNotFound" if f"/{self.repository}/" in path else "RepoNotFound"
+            prefix = f"/{self.repository}/resolve/{revision}/"
+            if path.startswith(prefix):
+                return self.answer_file(method, path.removeprefix(prefix))
+        code = "RevisionNotFound" if path.startswith(f"/{self.repository}/") else "RepoNotFound"
         return 404, {"X-Error-Code": code, "X-Error-Message": "not found"}, b"{}"
 
-    def info(self) -> dict[str, object]:
-        """What the hub tells of a model."""
-        return {
-            "id": self.repository,
-            "sha": self.commit,
-            "siblings": [{"rfilename": name} for name in self.files],
-        }
+    def answer_file(self, method: str, name: str) -> tuple[int, dict[str, str], bytes]:
+        """A file of the commit, or that there is none."""
+        commit = {"X-Repo-Commit": self.commit}
+        if name not in self.files:
+            return 404, {**commit, "X-Error-Code": "EntryNotFound"}, b""
+        content = self.files[name]
+        checksum = hashlib.sha256(content).hexdigest() if name in self.large else git_oid(content)
+        if method == "GET":
+            content = self.damaged.get(name, content)
+        return 200, {**commit, "ETag": f'"{checksum}"'}, content
 
-    def tree(self) -> list[dict[str, object]]:
-        """The files of the repository."""
-        return [
-            {"type": "file", "path": name, "size": len(content), "oid": git_oid(content)}
-            for name, content in self.files.items()
-        ]
-
-    def file_headers(self, name: str) -> dict[str, str]:
-        """The headers by which the client knows a file."""
-        return {"X-Repo-Commit": self.commit, "ETag": f'"{git_oid(self.files[name])}"'}
+    def interrupt(self, path: str) -> int | None:
+        """How many bytes of a path are sent before the connection is cut or stalls."""
+        cuts = (size for name, size in self.cut_after.items() if path.endswith(f"/{name}"))
+        return next(cuts, None)
 
 
 def git_oid(content: bytes) -> str:
@@ -66,13 +82,21 @@ def serve(hub: Hub) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def reply(self) -> None:
-            status, headers, body = hub.answer(self.command, self.path)
+            status, headers, body = hub.answer(
+                self.command, self.path, self.headers["Authorization"]
+            )
             self.send_response(status)
             for key, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(key, value)
             self.end_headers()
             if self.command == "GET":
-                self.wfile.write(body)
+                self.send_body(body, hub.interrupt(self.path))
+
+        def send_body(self, body: bytes, size: int | None) -> None:
+            self.wfile.write(body[:size])
+            if size is not None and hub.stall:
+                hub.stalled.set()
+                hub.resume.wait(timeout=60)
 
         do_GET = do_HEAD = reply  # noqa: N815
 

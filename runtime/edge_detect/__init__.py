@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         ModelError,
         TruncatedAudio,
     )
+    from edge_detect.fetching import Fetching
     from edge_detect.manifest import Manifest
 
 __version__ = "0.1.0"
@@ -32,6 +33,7 @@ __all__ = [
     "Detector",
     "EdgeDetectError",
     "Failure",
+    "Fetching",
     "InferenceError",
     "Manifest",
     "ModelError",
@@ -48,6 +50,7 @@ __getattr__ = lazy_names(
         "Detector": "detector",
         "EdgeDetectError": "errors",
         "Failure": "detection",
+        "Fetching": "fetching",
         "InferenceError": "errors",
         "Manifest": "manifest",
         "ModelError": "errors",

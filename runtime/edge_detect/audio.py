@@ -1,4 +1,4 @@
-"""A path, a buffer or an array becomes one mono waveform at the model's sample rate.
+"""A path, a URL, a buffer or an array becomes one mono waveform at the model's sample rate.
 
 The result equals `librosa.load(path, sr=rate, mono=True)`: decode, average the channels, resample
 with soxr HQ.
@@ -31,6 +31,7 @@ from edge_detect.errors import (
     TruncatedAudio,
     UnsupportedAudio,
 )
+from edge_detect.fetching import DEFAULT_FETCHING, Fetching, is_url
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | tuple[npt.NDArray[Any], int]
 
@@ -41,12 +42,13 @@ SILENCE_DBFS = -70.0
 SILENCE_FRAME_SECONDS = 0.025
 
 
-def load_audio(source: Source, sample_rate: int) -> Waveform:
+def load_audio(source: Source, sample_rate: int, fetching: Fetching = DEFAULT_FETCHING) -> Waveform:
     """Decode, average the channels and resample: float32 (samples,) at `sample_rate` Hz.
 
-    `source` is a path, the bytes of a file, or `(waveform, its sample rate in Hz)` with the
-    waveform shaped (samples,) or (samples, channels), as soundfile gives it; integer samples are
-    scaled to [-1, 1).
+    `source` is a path, an http or https address (text only: a `Path` is always a file), the bytes
+    of a file, or `(waveform, its sample rate in Hz)` with the waveform shaped (samples,) or
+    (samples, channels), as soundfile gives it; integer samples are scaled to [-1, 1). `fetching`
+    limits what an address may give.
 
     Warns:
         TruncatedAudio: the file is damaged or cut off; what could be read is returned.
@@ -58,7 +60,7 @@ def load_audio(source: Source, sample_rate: int) -> Waveform:
     if isinstance(source, tuple):
         decoded = from_array(*source)
     else:
-        with open_source(source) as file:
+        with open_source(source, fetching) as file:
             decoded = decode(file, name)
     if not decoded.samples.size:
         raise NoSamples(f"{name!r} holds no audio samples; record or export it again")
@@ -104,8 +106,8 @@ def source_name(source: Source) -> str:
 
 
 @contextmanager
-def open_source(source: str | os.PathLike[str] | bytes) -> Iterator[BinaryIO]:
-    """A seekable binary file over a path or a buffer.
+def open_source(source: str | os.PathLike[str] | bytes, fetching: Fetching) -> Iterator[BinaryIO]:
+    """A seekable binary file over a path, the content of an address, or a buffer.
 
     The decoders get the open file rather than its name: a name's ending is no evidence of its
     content, and FFmpeg would take some names for addresses.
@@ -114,6 +116,12 @@ def open_source(source: str | os.PathLike[str] | bytes) -> Iterator[BinaryIO]:
         if not source:
             raise EmptyFile("the buffer has zero bytes; give the bytes of an audio file")
         yield io.BytesIO(source)
+        return
+    if is_url(source):
+        from edge_detect.remote import open_url  # TLS: 25 ms that files don't need
+
+        with open_url(source, fetching) as file:
+            yield file
         return
     path = Path(source)
     check_regular_file(path)

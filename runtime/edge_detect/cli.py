@@ -17,11 +17,14 @@ from typer.core import TyperGroup
 from edge_detect import __version__
 from edge_detect.detection import Device, Failure
 from edge_detect.errors import EdgeDetectError, ModelError, TruncatedAudio
+from edge_detect.fetching import Fetching
 from edge_detect.output import Format, Result, write_results
 from edge_detect.store import DEFAULT_MODEL, installed_packages, open_package
 
 EXIT_FAILED = 1
 EXIT_MODEL = 3
+
+MEGABYTE = 1_000_000
 
 GROUP_OPTIONS = {"--help", "--version", "--install-completion", "--show-completion"}
 
@@ -82,7 +85,8 @@ def group(
 ) -> None:
     """Tell a real human voice from a synthetic one.
 
-    Give audio or video files for a verdict on each: edge-detect FILE...
+    Give audio or video files, or their http or https addresses, for a verdict on each:
+    edge-detect FILE...
     """
 
 
@@ -102,15 +106,35 @@ def detect(
     form: Annotated[
         Format, typer.Option("--format", help="What is written to standard output.")
     ] = "table",
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST", help="A host, or host:port, that may be private; repeatable."),
+    ] = None,
+    max_download: Annotated[
+        int, typer.Option(min=1, metavar="MB", help="Largest file from an address.")
+    ] = Fetching.max_bytes // MEGABYTE,
+    download_timeout: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="Longest wait for such a file.")
+    ] = Fetching.seconds,
 ) -> None:
-    """Give a verdict on each file."""
+    """Give a verdict on each file or address."""
+    try:
+        fetching = Fetching(
+            max_bytes=max_download * MEGABYTE,
+            seconds=download_timeout,
+            allow_hosts=tuple(allow_host or ()),
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--allow-host") from error
     keep_decoders_quiet()
     warnings.simplefilter("always", TruncatedAudio)
     warnings.showwarning = print_warning
     with exit_on_error():
         from edge_detect.detector import Detector  # onnxruntime: 0.3 s that --help doesn't need
 
-        detector = Detector.load(model, device=device, precision=precision, threads=threads)
+        detector = Detector.load(
+            model, device=device, precision=precision, threads=threads, fetching=fetching
+        )
     results: Iterable[Result] = detector.predict_batch(files)
     if shows_progress(len(files), form):
         results = progress_bar(results, len(files))

@@ -13,7 +13,11 @@
     │   ├── TooShort             too_short        below the encoder's receptive field
     │   ├── TooLong              too_long         more than one pass can hold in memory
     │   ├── NotFinite            not_finite       NaN or infinite samples
-    │   └── NoSpeech             no_speech        silence from end to end
+    │   ├── NoSpeech             no_speech        silence from end to end
+    │   ├── UrlRefused           url_refused      a private network, credentials, another scheme
+    │   ├── DownloadFailed       download_failed  no host, no connection, 404, cut off
+    │   ├── DownloadTooLarge     download_too_large
+    │   └── DownloadTimeout      download_timeout
     ├── InferenceError           inference_failed onnxruntime gave up on this input
     └── ModelError               no source can be answered
         ├── ModelNotFound        model_not_found
@@ -107,6 +111,30 @@ class NoSpeech(AudioError):
     """The audio is silence from end to end, so there is nothing to judge."""
 
     type = "no_speech"
+
+
+class UrlRefused(AudioError):
+    """The address may not be fetched: its scheme, its credentials, or where it leads."""
+
+    type = "url_refused"
+
+
+class DownloadFailed(AudioError):
+    """The address gave no file: no host, no connection, an error's status, a cut-off answer."""
+
+    type = "download_failed"
+
+
+class DownloadTooLarge(AudioError):
+    """The content is larger than the limit."""
+
+    type = "download_too_large"
+
+
+class DownloadTimeout(AudioError):
+    """The transfer took longer than the limit, or stood still."""
+
+    type = "download_timeout"
 
 
 class InferenceError(EdgeDetectError):

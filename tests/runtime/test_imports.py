@@ -15,7 +15,8 @@ HEAVY = {"torch", "transformers", "sklearn", "skl2onnx", "onnx", "joblib", "libr
 # What a detection may import, direction as in CONTRIBUTING: errors first, the command last.
 LAYERS = [
     {"errors", "lazy"},
-    {"decoding", "manifest"},
+    {"decoding", "fetching", "manifest"},
+    {"remote"},
     {"audio", "detection", "store"},
     {"session"},
     {"detector", "output"},
@@ -47,6 +48,7 @@ def test_public_names() -> None:
         "Detector",
         "EdgeDetectError",
         "Failure",
+        "Fetching",
         "InferenceError",
         "Manifest",
         "ModelError",
@@ -96,6 +98,8 @@ print(sorted({HEAVY!r} & set(sys.modules)))
 
 
 def test_import_is_lazy() -> None:
-    script = "import edge_detect.cli, sys; print({'numpy', 'onnxruntime', 'av'} & set(sys.modules))"
+    script = (
+        "import edge_detect.cli, sys; print({*sys.modules} & {'numpy', 'onnxruntime', 'av', 'ssl'})"
+    )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert result.stdout == "set()\n"

@@ -13,16 +13,20 @@ from edge_detect.lazy import lazy_names
 
 if TYPE_CHECKING:
     from edge_export.errors import EncoderError, ExportError, HeadError, ParityError
-    from edge_export.package import export_package
-    from edge_export.published import read_head
+    from edge_export.package import export_head, export_package
+    from edge_export.prepared import prepare_encoder
+    from edge_export.published import read_head, read_published
 
 __all__ = [
     "EncoderError",
     "ExportError",
     "HeadError",
     "ParityError",
+    "export_head",
     "export_package",
+    "prepare_encoder",
     "read_head",
+    "read_published",
 ]
 
 __getattr__ = lazy_names(
@@ -32,8 +36,11 @@ __getattr__ = lazy_names(
         "ExportError": "errors",
         "HeadError": "errors",
         "ParityError": "errors",
+        "export_head": "package",
         "export_package": "package",
+        "prepare_encoder": "prepared",
         "read_head": "published",
+        "read_published": "published",
     },
 )
 

@@ -14,28 +14,32 @@ app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_com
 
 @app.command()
 def export(
-    encoder: Annotated[
-        str,
-        typer.Option(
-            metavar="FOLDER|HUB_ID",
-            help="Wav2Vec2: a folder with config.json and safetensors, or a hub id.",
-        ),
-    ],
     classifier: Annotated[
         str,
         typer.Option(
-            metavar="FOLDER",
+            metavar="FOLDER|HUB_ID",
             help="Holds deepfake_audio_classifier.pkl, audio_scaler.pkl and model_metadata.json.",
         ),
     ],
     out: Annotated[
         str, typer.Option(metavar="FOLDER", help="The model package to make; must not exist.")
     ],
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER|HUB_ID",
+            help="Wav2Vec2: a folder with config.json and safetensors, or a hub id.  "
+            "[default: the feature_extractor of model_metadata.json]",
+        ),
+    ] = None,
     name: Annotated[
         str | None, typer.Option(help="Name of the model.  [default: the folder's]")
     ] = None,
     revision: Annotated[
         str | None, typer.Option(help="Branch, tag or commit of the encoder on the hub.")
+    ] = None,
+    classifier_revision: Annotated[
+        str | None, typer.Option(help="Branch, tag or commit of the classifier on the hub.")
     ] = None,
     bonafide: Annotated[
         list[str] | None,
@@ -55,15 +59,20 @@ def export(
 ) -> None:
     """Turn a trained Wav2Vec2 and its scikit-learn head into a model package."""
     try:
+        from edge_export.published import choose_encoder, read_published
+
+        published = read_published(classifier, classifier_revision)
+        chosen = choose_encoder(encoder, published)
+
+        # Behind these stand torch and transformers: a classifier that can't be used is told before.
         from transformers.utils.logging import disable_progress_bar
 
         from edge_export.package import export_package
-        from edge_export.published import read_head
 
         disable_progress_bar()  # type: ignore[no-untyped-call]
-        head = read_head(classifier)
+        head = published.head
         folder = export_package(
-            encoder,
+            chosen,
             head.scaler,
             head.classifier,
             out,

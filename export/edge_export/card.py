@@ -15,7 +15,7 @@ def render_card(manifest: Manifest, notes: str) -> str:
         "",
         f"- Encoder: Wav2Vec2 `{provenance.encoder}`{revision}, mean-pooled to "
         f"{manifest.hidden_size} dimensions",
-        f"- Classifier: StandardScaler and LogisticRegression from {provenance.classifier}",
+        f"- Classifier: {provenance.classifier}",
         f"- Labels: {', '.join(f'`{label}`' for label in manifest.labels)}; a real human voice "
         f"is {bonafide or 'not stated, so there is no spoof probability'}",
         f"- Input: mono, {manifest.sample_rate} Hz, at least {manifest.min_samples} samples",

@@ -1,20 +1,16 @@
 """Writes a model package: graphs, golden clips, manifest and card, whole or not at all."""
 
 import os
-import platform
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any
 
 import numpy as np
 import soundfile
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
-import edge_detect
 from edge_detect.audio import Source, load_audio
 from edge_detect.manifest import (
     MANIFEST_FILE,
@@ -22,39 +18,41 @@ from edge_detect.manifest import (
     GoldenClip,
     Graph,
     Manifest,
-    Parity,
     Provenance,
     format_manifest,
 )
 from edge_detect.session import GraphSession
 from edge_detect.store import file_sha256
-from edge_export import classifier as classifier_graph
-from edge_export import graph as encoder_graph
 from edge_export.card import render_card
-from edge_export.checkpoint import open_checkpoint
-from edge_export.classifier import Head, make_head, write_classifier_graph
-from edge_export.encoder import Encoder, load_encoder
-from edge_export.errors import ExportError, HeadError
-from edge_export.graph import write_plain_graph
-from edge_export.parity import prove_parity
-from edge_export.probes import Probe, golden_probes, parity_probes
-from edge_export.reference import Reference
+from edge_export.classifier import INPUT, OUTPUT, write_classifier_graph
+from edge_export.errors import HeadError
+from edge_export.heads import Head, make_head
+from edge_export.parity import prove_probabilities
+from edge_export.prepared import PreparedEncoder, Proven, Reference, trust
+from edge_export.probes import Probe, golden_probes
+from edge_export.whole import whole_or_nothing
 
-ENCODER_FILE = "encoder.onnx"
 CLASSIFIER_FILE = "classifier.onnx"
 CARD_FILE = "README.md"
 GOLDEN_FOLDER = "golden"
 
-EXPORTERS = ("torch", "transformers", "scikit-learn", "skl2onnx", "onnx", "onnxscript",
-             "onnxruntime", "numpy")  # fmt: skip
+HEAD_EXPORTERS = ("skl2onnx", "onnx", "onnxruntime", "numpy")
 
-GraphWriter: TypeAlias = Callable[[Encoder, Path], None]
+
+@dataclass(frozen=True)
+class Description:
+    """What the author says of a package."""
+
+    name: str
+    bonafide_labels: tuple[str, ...]
+    licence: str
+    card: str
 
 
 def export_package(
     encoder: str | os.PathLike[str],
-    scaler: StandardScaler,
-    classifier: LogisticRegression,
+    scaler: Any,
+    classifier: Any,
     out: str | os.PathLike[str],
     *,
     labels: Sequence[str] | None = None,
@@ -70,8 +68,9 @@ def export_package(
 
     Args:
         encoder: a Hugging Face folder (config.json and safetensors), or a hub id.
-        scaler: fitted on mean-pooled embeddings.
-        classifier: fitted on scaled embeddings.
+        scaler: a StandardScaler, fitted on mean-pooled embeddings.
+        classifier: a LogisticRegression, a OneVsRestClassifier of them, an SVC (rbf,
+            probability=True) or a RandomForestClassifier, fitted on scaled embeddings.
         out: folder to make; it must not exist.
         labels: names of the classes in the order of `classifier.classes_`; the classes' own
             where not given.
@@ -92,63 +91,98 @@ def export_package(
             give; `out` is then not there.
         AudioError: a golden clip can't be read.
     """
-    head = make_head(scaler, classifier, tuple(labels) if labels is not None else None, source)
+    from edge_export.checkpoint import open_checkpoint  # behind it stand torch and transformers
+    from edge_export.conversion import convert_encoder
+    from edge_export.encoder import load_encoder
+
+    head = make_head(scaler, classifier, labels, source)
     bonafide = choose_bonafide(head.labels, bonafide_labels)
+    description = Description(name or Path(out).resolve().name, bonafide, licence, card)
     with whole_or_nothing(Path(out)) as folder:
         checkpoint = open_checkpoint(encoder, revision)
         loaded = load_encoder(checkpoint)
-        check_widths(loaded, head)
+        check_widths(loaded.hidden_size, head)
         clips = golden_clips(golden, loaded.sample_rate)
-        encoder_entry = write_encoder(loaded, folder, write_plain_graph)
-        classifier_entry = write_classifier(head, folder)
-        reference = Reference(loaded, head)
-        parity = check_parity(loaded, reference, folder, encoder_entry, classifier_entry)
-        manifest = Manifest(
-            schema=SCHEMA,
-            name=name or Path(out).resolve().name,
-            sample_rate=loaded.sample_rate,
-            min_samples=loaded.min_samples,
-            hidden_size=loaded.hidden_size,
-            normalize=loaded.normalize,
-            labels=head.labels,
-            bonafide_labels=bonafide,
-            encoders=(encoder_entry,),
-            classifier=classifier_entry,
-            golden=write_golden(folder, reference, clips),
-            provenance=Provenance(
-                checkpoint.origin, checkpoint.revision, checkpoint.sha256, head.origin
-            ),
-            licence=licence,
-            parity=parity,
-            versions=exporter_versions(),
-        )
-        (folder / MANIFEST_FILE).write_text(format_manifest(manifest), encoding="utf-8")
-        (folder / CARD_FILE).write_text(render_card(manifest, card), encoding="utf-8")
+        proven = convert_encoder(loaded, checkpoint, folder)
+        finish_package(folder, proven, head, clips, description)
     return Path(out)
 
 
-@contextmanager
-def whole_or_nothing(out: Path) -> Iterator[Path]:
-    """A folder beside `out` that becomes `out` at the end, and vanishes on any error."""
-    if out.exists():
-        raise ExportError(f"{str(out)!r} exists; remove it or choose another folder")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
-            folder = Path(scratch, out.name)
-            folder.mkdir()
-            yield folder
-            folder.rename(out)
-    except OSError as error:
-        raise ExportError(f"can't write {str(out)!r}: {error}") from error
+def export_head(
+    encoder: PreparedEncoder,
+    scaler: Any,
+    classifier: Any,
+    out: str | os.PathLike[str],
+    *,
+    labels: Sequence[str] | None = None,
+    bonafide_labels: Sequence[str] | None = None,
+    name: str | None = None,
+    licence: str = "not stated",
+    source: str = "scikit-learn objects",
+    golden: Sequence[Source] = (),
+    card: str = "",
+    attachments: Mapping[str, bytes] | None = None,
+) -> Path:
+    """Export a scikit-learn head beside an encoder that was exported before, without torch.
+
+    The arguments are those of `export_package`; `attachments` are further files of the package,
+    name to content. The embedding's parity is the one that the encoder was exported with.
+
+    Raises:
+        ExportError: an input can't be used, or the classifier graph doesn't give what scikit-learn
+            gives; `out` is then not there.
+        AudioError: a golden clip can't be read.
+    """
+    head = make_head(scaler, classifier, labels, source)
+    bonafide = choose_bonafide(head.labels, bonafide_labels)
+    description = Description(name or Path(out).resolve().name, bonafide, licence, card)
+    check_widths(encoder.hidden_size, head)
+    clips = golden_clips(golden, encoder.sample_rate)
+    with whole_or_nothing(Path(out)) as folder:
+        for graph in encoder.record.graphs:
+            shutil.copyfile(encoder.folder / graph.file, folder / graph.file)
+        finish_package(folder, trust(encoder), head, clips, description)
+        for file, content in (attachments or {}).items():
+            (folder / file).write_bytes(content)
+    return Path(out)
 
 
-def check_widths(encoder: Encoder, head: Head) -> None:
+def finish_package(
+    folder: Path, proven: Proven, head: Head, clips: Sequence[Probe], description: Description
+) -> None:
+    """Write what stands beside the encoder graphs, and prove the classifier graph."""
+    graph = write_classifier(head, folder)
+    session = GraphSession(folder / graph.file, graph, "cpu", 1)
+    encoder = proven.encoder.record
+    manifest = Manifest(
+        schema=SCHEMA,
+        name=description.name,
+        sample_rate=encoder.sample_rate,
+        min_samples=encoder.min_samples,
+        hidden_size=encoder.hidden_size,
+        normalize=encoder.normalize,
+        labels=head.labels,
+        bonafide_labels=description.bonafide_labels,
+        encoders=encoder.graphs,
+        classifier=graph,
+        golden=write_golden(folder, proven.reference, head, clips),
+        provenance=Provenance(
+            encoder.origin, encoder.revision, encoder.weights_sha256, head.description
+        ),
+        licence=description.licence,
+        parity=prove_probabilities(encoder.parity, proven.pairs, head, session),
+        versions=encoder.versions | {package: version(package) for package in HEAD_EXPORTERS},
+    )
+    (folder / MANIFEST_FILE).write_text(format_manifest(manifest), encoding="utf-8")
+    (folder / CARD_FILE).write_text(render_card(manifest, description.card), encoding="utf-8")
+
+
+def check_widths(hidden_size: int, head: Head) -> None:
     """Refuse a head that was trained on embeddings of another width."""
-    if head.scaler.n_features_in_ != encoder.hidden_size:
+    if head.classifier.features != hidden_size:
         raise HeadError(
-            f"the classifier takes {head.scaler.n_features_in_} features, the encoder gives "
-            f"{encoder.hidden_size}; give the encoder that it was trained on"
+            f"the classifier takes {head.classifier.features} features, the encoder gives "
+            f"{hidden_size}; give the encoder that it was trained on"
         )
 
 
@@ -162,32 +196,11 @@ def choose_bonafide(labels: tuple[str, ...], wanted: Sequence[str] | None) -> tu
     return tuple(wanted)
 
 
-def write_encoder(encoder: Encoder, folder: Path, write: GraphWriter) -> Graph:
-    """Write the fp32 encoder graph."""
-    path = folder / ENCODER_FILE
-    write(encoder, path)
-    return Graph(path.name, file_sha256(path), "fp32", encoder_graph.INPUT, encoder_graph.OUTPUT)
-
-
 def write_classifier(head: Head, folder: Path) -> Graph:
     """Write the scaler and the classifier."""
     path = folder / CLASSIFIER_FILE
     write_classifier_graph(head, path)
-    return Graph(
-        path.name, file_sha256(path), "fp32", classifier_graph.INPUT, classifier_graph.OUTPUT
-    )
-
-
-def check_parity(
-    encoder: Encoder, reference: Reference, folder: Path, encoder_entry: Graph, head_entry: Graph
-) -> Parity:
-    """Prove the two graphs, as the runtime runs them, against the reference."""
-    return prove_parity(
-        reference,
-        GraphSession(folder / encoder_entry.file, encoder_entry, "cpu", None),
-        GraphSession(folder / head_entry.file, head_entry, "cpu", None),
-        parity_probes(encoder.sample_rate, encoder.min_samples),
-    )
+    return Graph(path.name, file_sha256(path), "fp64", INPUT, OUTPUT)
 
 
 def golden_clips(sources: Sequence[Source], sample_rate: int) -> list[Probe]:
@@ -198,14 +211,14 @@ def golden_clips(sources: Sequence[Source], sample_rate: int) -> list[Probe]:
 
 
 def write_golden(
-    folder: Path, reference: Reference, clips: Sequence[Probe]
+    folder: Path, reference: Reference, head: Head, clips: Sequence[Probe]
 ) -> tuple[GoldenClip, ...]:
     """Store clips as 16-bit FLAC with the reference's answer to what was stored."""
     (folder / GOLDEN_FOLDER).mkdir()
-    return tuple(write_golden_clip(folder, reference, clip) for clip in clips)
+    return tuple(write_golden_clip(folder, reference, head, clip) for clip in clips)
 
 
-def write_golden_clip(folder: Path, reference: Reference, probe: Probe) -> GoldenClip:
+def write_golden_clip(folder: Path, reference: Reference, head: Head, probe: Probe) -> GoldenClip:
     """Store one clip and its answer."""
     path = folder / GOLDEN_FOLDER / f"{probe.name}.flac"
     soundfile.write(path, np.clip(probe.waveform, -1, 1), reference.sample_rate, subtype="PCM_16")
@@ -214,14 +227,5 @@ def write_golden_clip(folder: Path, reference: Reference, probe: Probe) -> Golde
         file=path.relative_to(folder).as_posix(),
         sha256=file_sha256(path),
         embedding=tuple(embedding.tolist()),
-        probabilities=tuple(reference.probabilities(embedding).tolist()),
+        probabilities=tuple(head.probabilities(embedding[np.newaxis])[0].tolist()),
     )
-
-
-def exporter_versions() -> dict[str, str]:
-    """Version of everything that had a hand in the export."""
-    return {
-        "edge-detect": edge_detect.__version__,
-        "python": platform.python_version(),
-        **{package: version(package) for package in EXPORTERS},
-    }

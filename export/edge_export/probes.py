@@ -1,5 +1,6 @@
 """Clips made by arithmetic alone, for parity checks: no licence, the same on every machine."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,3 +45,8 @@ def parity_probes(sample_rate: int, min_samples: int) -> list[Probe]:
 def golden_probes(sample_rate: int) -> list[Probe]:
     """The clips that travel with a package where the caller gives none."""
     return [Probe(f"voice_{seconds:g}s", voice(seconds, sample_rate)) for seconds in GOLDEN_SECONDS]
+
+
+def max_seconds(probes: Sequence[Probe], sample_rate: int) -> float:
+    """Duration of the longest clip."""
+    return max(len(probe.waveform) for probe in probes) / sample_rate

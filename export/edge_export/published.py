@@ -1,120 +1,111 @@
-"""The published system's three files: classifier, scaler and metadata.
-
-The pickles are read without running what they say: only the names below are resolved.
-"""
+"""The published system's three files, in a folder or on the hub: classifier, scaler, metadata."""
 
 import json
 import os
-import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler
-from sklearn.exceptions import InconsistentVersionWarning
-
-from edge_export.classifier import Head, make_head
-from edge_export.errors import HeadError
+from edge_export.checkpoint import HUB_ID
+from edge_export.errors import EncoderError, HeadError
+from edge_export.heads import Head, make_head
+from edge_export.hub import download
+from edge_export.pickles import read_pickle
 
 CLASSIFIER_FILE = "deepfake_audio_classifier.pkl"
 SCALER_FILE = "audio_scaler.pkl"
 METADATA_FILE = "model_metadata.json"
 
-# What a fitted scaler and logistic regression hold; numpy 2 moved numpy.core to numpy._core.
-ALLOWED = {
-    ("sklearn.preprocessing._data", "StandardScaler"),
-    ("sklearn.linear_model._logistic", "LogisticRegression"),
-    ("numpy", "dtype"),
-    ("numpy", "ndarray"),
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy.core.multiarray", "scalar"),
-    ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy._core.multiarray", "scalar"),
-    ("numpy.core.numeric", "_frombuffer"),  # arrays in pickle protocol 5
-    ("numpy._core.numeric", "_frombuffer"),
-    ("_codecs", "encode"),  # bytes in pickle protocols below 3
-}
+
+@dataclass(frozen=True)
+class Published:
+    """A published classifier and what its metadata says of it."""
+
+    head: Head
+    encoder: str | None
+    """`feature_extractor` of the metadata: the encoder whose embeddings it was fitted on."""
+
+
+def read_published(classifier: str | os.PathLike[str], revision: str | None = None) -> Published:
+    """Read the three files from a folder, else from the hub repository `owner/name` at `revision`.
+
+    The metadata is optional; its `class_labels` name the classes in order. The pickles are read
+    without running anything in them.
+
+    Raises:
+        HeadError: a file is missing or broken, or asks for more than arrays and the models.
+        HubError: the hub can't give the repository.
+    """
+    folder, origin = find_folder(classifier, revision)
+    metadata = read_metadata(folder / METADATA_FILE)
+    head = make_head(
+        read_pickle(folder / SCALER_FILE),
+        read_pickle(folder / CLASSIFIER_FILE),
+        class_labels(metadata, folder / METADATA_FILE),
+        origin,
+    )
+    encoder = metadata.get("feature_extractor")
+    return Published(head, encoder if isinstance(encoder, str) else None)
+
+
+def choose_encoder(encoder: str | None, published: Published) -> str:
+    """The encoder that is asked for, else the one that the metadata names.
+
+    Raises:
+        EncoderError: neither is there.
+    """
+    chosen = encoder or published.encoder
+    if chosen is None:
+        raise EncoderError(
+            f"{METADATA_FILE} names no 'feature_extractor'; give the encoder by --encoder"
+        )
+    return chosen
 
 
 def read_head(folder: str | os.PathLike[str]) -> Head:
     """Read a fitted scaler and classifier, and the labels, from a folder of the three files.
 
-    The metadata is optional; its `class_labels` name the classes in order.
-
     Raises:
-        HeadError: a file is missing, asks for more than arrays and the two models, or was written
-            by another scikit-learn, whose probabilities this one might change silently.
+        HeadError: a file is missing or broken, or asks for more than arrays and the models.
     """
-    root = Path(folder)
-    if not root.is_dir():
-        raise HeadError(
-            f"no folder {str(root)!r}; give one with {CLASSIFIER_FILE}, {SCALER_FILE} and "
-            f"{METADATA_FILE}"
-        )
-    return make_head(
-        read_pickle(root / SCALER_FILE),
-        read_pickle(root / CLASSIFIER_FILE),
-        read_labels(root / METADATA_FILE),
-        origin=root.resolve().name,
+    return read_published(folder).head
+
+
+def find_folder(classifier: str | os.PathLike[str], revision: str | None) -> tuple[Path, str]:
+    """The folder of the three files and what it is called."""
+    folder, name = Path(classifier), os.fspath(classifier)
+    if folder.is_dir():
+        if revision is not None:
+            raise HeadError(f"{name!r} is a folder and has no revision {revision!r}; drop it")
+        return folder, folder.resolve().name
+    if HUB_ID.fullmatch(name):
+        files = (CLASSIFIER_FILE, SCALER_FILE)
+        snapshot = download(name, revision, files, optional=(METADATA_FILE,))
+        return snapshot.folder, f"{name} at {snapshot.commit}"
+    raise HeadError(
+        f"{name!r} is neither a folder nor a hub id (owner/name); give one with "
+        f"{CLASSIFIER_FILE}, {SCALER_FILE} and {METADATA_FILE}"
     )
 
 
-def read_labels(path: Path) -> tuple[str, ...] | None:
-    """`class_labels` of the metadata, as they are; None where the file or the key is not there."""
+def read_metadata(path: Path) -> dict[str, Any]:
+    """The metadata's object; empty where there is no file."""
     if not path.exists():
-        return None
+        return {}
     try:
         metadata = json.loads(path.read_text(encoding="utf-8"))
-        labels = metadata.get("class_labels")
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise HeadError(f"{str(path)!r} holds no JSON object ({error}); mend it") from error
+    if not isinstance(metadata, dict):
+        raise HeadError(f"{str(path)!r} holds no JSON object; mend it")
+    return metadata
+
+
+def class_labels(metadata: dict[str, Any], path: Path) -> tuple[str, ...] | None:
+    """`class_labels` as they are; None where the metadata has none."""
+    labels = metadata.get("class_labels")
     if labels is None:
         return None
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise HeadError(f"'class_labels' of {str(path)!r} is no list of names; mend it")
     return tuple(labels)
-
-
-def read_pickle(path: Path) -> Any:
-    """The one object of a plain or uncompressed joblib pickle."""
-    try:
-        with path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("error", InconsistentVersionWarning)
-            return AllowListUnpickler(str(path), file, ensure_native_byte_order=True).load()
-    except InconsistentVersionWarning as difference:
-        raise HeadError(
-            f"{str(path)!r} was written by scikit-learn {difference.original_sklearn_version}, "
-            f"this is {difference.current_sklearn_version}; install the version that wrote it"
-        ) from difference
-    except HeadError:
-        raise
-    except OSError as error:
-        raise HeadError(f"can't read {str(path)!r}: {error.strerror}") from error
-    except Exception as error:  # a broken pickle can make its reader raise anything
-        raise HeadError(
-            f"{str(path)!r} is no plain or uncompressed joblib pickle ({error}); save it again"
-        ) from error
-
-
-class PlainArray(NumpyArrayWrapper):  # type: ignore[misc]
-    """joblib's array record without the kind that would unpickle its elements unchecked."""
-
-    def read_array(self, unpickler: Any, ensure_native_byte_order: bool) -> Any:
-        """Read the array's numbers from the file behind the record."""
-        if self.dtype.hasobject:
-            raise HeadError("an array of Python objects is refused; save arrays of numbers or text")
-        return super().read_array(unpickler, ensure_native_byte_order)
-
-
-class AllowListUnpickler(NumpyUnpickler):  # type: ignore[misc]
-    """Resolves the names of `ALLOWED` and refuses every other by its name."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """The class or function behind a name in the pickle."""
-        if (module, name) == ("joblib.numpy_pickle", "NumpyArrayWrapper"):
-            return PlainArray
-        if (module, name) not in ALLOWED:
-            raise HeadError(
-                f"the pickle asks for {module}.{name}, which is neither an array, a "
-                "StandardScaler nor a LogisticRegression; it was not read"
-            )
-        return super().find_class(module, name)

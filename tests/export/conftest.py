@@ -16,9 +16,8 @@ from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
 from edge_export import export_package
 from edge_export.checkpoint import open_checkpoint
-from edge_export.classifier import Head, make_head
 from edge_export.encoder import load_encoder
-from edge_export.reference import Reference
+from edge_export.reference import TorchReference
 from tests.conftest import Waveform
 
 RATE = 16_000
@@ -48,13 +47,26 @@ CONFIGS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
+class Fitted:
+    """A scaler and a classifier of scikit-learn, and what the classes are called."""
+
+    scaler: StandardScaler
+    classifier: Any
+    labels: tuple[str, ...]
+
+    def probabilities(self, embedding: Waveform) -> Any:
+        """What scikit-learn gives: (hidden,) to float64 (classes,)."""
+        return self.classifier.predict_proba(self.scaler.transform(embedding[np.newaxis]))[0]
+
+
+@dataclass(frozen=True)
 class Exported:
     """A package beside what it was made from."""
 
     encoder: Path
-    head: Head
+    head: Fitted
     package: Path
-    reference: Reference
+    reference: TorchReference
 
 
 def noisy_clip(seed: int, samples: int) -> Waveform:
@@ -73,25 +85,22 @@ def save_encoder(folder: Path, normalize: bool = True, **config: Any) -> Path:
     return folder
 
 
-def fit_head(encoder: Path, clips: int = 40) -> Head:
+def fit_head(reference: TorchReference, clips: int = 40) -> Fitted:
     """A scaler and a 5-class logistic regression fitted on the encoder's embeddings."""
-    loaded = load_encoder(open_checkpoint(encoder))
-    unfitted = Head(StandardScaler(), LogisticRegression(max_iter=1000), (), "")
-    reference = Reference(loaded, unfitted)
     embeddings = np.stack([reference.embed(noisy_clip(i, RATE)) for i in range(clips)])
     targets = np.arange(clips) % CLASSES
-    unfitted.classifier.fit(unfitted.scaler.fit_transform(embeddings), targets)
-    labels = tuple(f"class_{i}" for i in range(CLASSES))
-    return make_head(unfitted.scaler, unfitted.classifier, labels)
+    scaler = StandardScaler()
+    classifier = LogisticRegression(max_iter=1000).fit(scaler.fit_transform(embeddings), targets)
+    return Fitted(scaler, classifier, tuple(f"class_{i}" for i in range(CLASSES)))
 
 
 def export(folder: Path, encoder: Path) -> Exported:
     """Fit a head on an encoder and export both."""
-    head = fit_head(encoder)
+    reference = TorchReference(load_encoder(open_checkpoint(encoder)))
+    head = fit_head(reference)
     package = export_package(
         encoder, head.scaler, head.classifier, folder / "package", labels=head.labels
     )
-    reference = Reference(load_encoder(open_checkpoint(encoder)), head)
     return Exported(encoder, head, package, reference)
 
 
@@ -116,7 +125,7 @@ def small(exported: Callable[[str], Exported]) -> Exported:
     return exported("group")
 
 
-def save_published(folder: Path, head: Head, dump: Callable[[Any, Path], Any]) -> Path:
+def save_published(folder: Path, head: Fitted, dump: Callable[[Any, Path], Any]) -> Path:
     """The three files of the published system."""
     folder.mkdir()
     dump(head.classifier, folder / "deepfake_audio_classifier.pkl")

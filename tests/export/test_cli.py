@@ -116,7 +116,7 @@ def test_pickled_weights_are_never_asked_for(small: Exported, tmp_path: Path) ->
     ("replace", "message"),
     [
         ({"--encoder": "nowhere"}, "neither a folder nor a hub id"),
-        ({"--classifier": "nowhere"}, "no folder 'nowhere'"),
+        ({"--classifier": "nowhere"}, "neither a folder nor a hub id"),
         ({"--out": "."}, "exists"),
     ],
 )
@@ -141,10 +141,10 @@ def test_usage(tmp_path: Path) -> None:
     assert run(["edge_export"], "--out", tmp_path / "out").returncode == 2
 
 
-def test_without_the_extra(tmp_path: Path) -> None:
+def test_without_the_extra(published: Path) -> None:
     script = (
         "import sys; sys.modules['transformers'] = None\n"
-        "arguments = '--encoder a --classifier b --out c'.split()\n"
+        f"arguments = ['--encoder', 'a', '--classifier', {str(published)!r}, '--out', 'c']\n"
         "sys.argv = ['edge-detect', 'export', *arguments]\n"
         "from edge_detect.cli import main\n"
         "main()\n"

@@ -10,14 +10,16 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-import edge_export.package as package_module
+import edge_export.conversion as conversion
 from edge_detect import Detector
 from edge_detect.errors import AudioError
 from edge_detect.store import file_sha256, open_package
 from edge_export import EncoderError, ExportError, HeadError, ParityError, export_package
-from edge_export.classifier import make_head
-from edge_export.encoder import Encoder
+from edge_export.checkpoint import open_checkpoint
+from edge_export.encoder import Encoder, load_encoder
+from edge_export.heads import make_head
 from edge_export.probes import voice
+from edge_export.reference import TorchReference
 from tests.export.conftest import CLASSES, CONFIGS, SMALL, Exported, fit_head, save_encoder
 
 
@@ -87,7 +89,7 @@ def test_normalisation_is_as_the_preprocessor_says(tmp_path: Path, normalize: bo
     encoder = save_encoder(
         tmp_path / "encoder", normalize=normalize, **{**SMALL, **CONFIGS["layer-stable"]}
     )
-    head = fit_head(encoder)
+    head = fit_head(TorchReference(load_encoder(open_checkpoint(encoder))))
     out = export_package(encoder, head.scaler, head.classifier, tmp_path / "out")
     detector = Detector.load(out)
     assert detector.manifest.normalize is normalize
@@ -99,7 +101,7 @@ def test_normalisation_is_as_the_preprocessor_says(tmp_path: Path, normalize: bo
 def test_nothing_is_left_where_parity_fails(
     small: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = package_module.write_plain_graph
+    write = conversion.write_plain_graph
 
     def write_wrong_graph(encoder: Encoder, path: Path) -> None:
         write(encoder, path)
@@ -112,7 +114,7 @@ def test_nothing_is_left_where_parity_fails(
         bias.CopyFrom(onnx.numpy_helper.from_array(values, bias.name))
         onnx.save(model, path)
 
-    monkeypatch.setattr(package_module, "write_plain_graph", write_wrong_graph)
+    monkeypatch.setattr(conversion, "write_plain_graph", write_wrong_graph)
     head = small.head
     with pytest.raises(ParityError, match="nothing was written"):
         export_package(small.encoder, head.scaler, head.classifier, tmp_path / "out" / "package")

@@ -9,7 +9,7 @@ import pytest
 from edge_detect import Detector
 from edge_detect.audio import load_audio
 from edge_export import parity
-from edge_export.parity import compare
+from edge_export.parity import Pair, prove_embedding
 from edge_export.probes import voice
 from tests.conftest import FIXTURES, WRITERS
 from tests.export.conftest import CONFIGS, RATE, Exported
@@ -32,17 +32,11 @@ def assert_parity(exported: Exported, detector: Detector, waveform: np.ndarray) 
     source = (waveform.astype(np.float32), RATE)
     expected = exported.reference.embed(source[0])
     detection = detector.predict(source)
-    difference = compare(
-        "clip",
-        detector.embed(source),
-        np.array(list(detection.probabilities.values())),
-        expected,
-        exported.reference.probabilities(expected),
-    )
-    assert difference.within_bounds, difference
-    assert (
-        detection.label == exported.head.labels[exported.reference.probabilities(expected).argmax()]
-    )
+    prove_embedding([Pair("clip", detector.embed(source), expected)], len(source[0]) / RATE)
+    probabilities = exported.head.probabilities(expected)
+    answered = np.array(list(detection.probabilities.values()))
+    np.testing.assert_allclose(answered, probabilities, rtol=0, atol=parity.PROBABILITY_MAX_ABS)
+    assert detection.label == exported.head.labels[probabilities.argmax()]
 
 
 def test_the_bounds_are_the_stated_ones() -> None:

@@ -10,8 +10,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from edge_export.classifier import make_head
-from tests.export.conftest import SMALL, Exported, plain_pickle, save_published
+from tests.export.conftest import SMALL, Exported, Fitted, plain_pickle, save_published
 from tests.readme import commands
 
 
@@ -20,7 +19,8 @@ def test_ship_your_own_model(small: Exported, speech_path: Path, tmp_path: Path)
     scaler = StandardScaler().fit(embeddings)
     targets = np.array(["bonafide", "spoof"] * 10)
     classifier = LogisticRegression().fit(scaler.transform(embeddings), targets)
-    save_published(tmp_path / "my-head", make_head(scaler, classifier), plain_pickle)
+    head = Fitted(scaler, classifier, ("bonafide", "spoof"))
+    save_published(tmp_path / "my-head", head, plain_pickle)
     shutil.copytree(small.encoder, tmp_path / "my-wav2vec2")
     shutil.copy(speech_path, tmp_path / "clip.wav")  # its content is what counts
     shown = [command for command in commands() if "my-model" in command]

@@ -67,14 +67,22 @@ def load_audio(source: Source, sample_rate: int, fetching: Fetching = DEFAULT_FE
     if not np.isfinite(decoded.samples).all():
         raise NotFinite(f"{name!r} has NaN or infinite samples; export it again as integer PCM")
     if not decoded.complete:
-        seconds = len(decoded.samples) / decoded.sample_rate
-        warnings.warn(
-            f"{name!r} is damaged or cut off; the answer rests on the {seconds:.2f} s that "
-            "could be read",
-            TruncatedAudio,
-            stacklevel=2,
-        )
+        warn_truncated(decoded, name)
     return resample(decoded, sample_rate)
+
+
+def warn_truncated(decoded: Decoded, name: str) -> None:
+    """Say what the answer rests on.
+
+    `warnings.warn` would keep the text of every warning for good, in a service that means of every
+    damaged upload; with no registry nothing is kept.
+    """
+    seconds = len(decoded.samples) / decoded.sample_rate
+    text = (
+        f"{name!r} is damaged or cut off; the answer rests on the {seconds:.2f} s that "
+        "could be read"
+    )
+    warnings.warn_explicit(text, TruncatedAudio, filename=__name__, lineno=1, registry=None)
 
 
 def check_waveform(waveform: Waveform, sample_rate: int, min_samples: int, name: str) -> None:

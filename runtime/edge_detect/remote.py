@@ -132,8 +132,12 @@ class Transfer:
         connection = self.connect_to_first(self.addresses(url))
         if url.scheme == "http":
             return connection
-        connection.settimeout(self.wait())
-        return tls_context().wrap_socket(connection, server_hostname=url.host)
+        try:
+            connection.settimeout(self.wait())
+            return tls_context().wrap_socket(connection, server_hostname=url.host)
+        except BaseException:
+            connection.close()
+            raise
 
     def addresses(self, url: Url) -> list[Any]:
         """What the host's name stands for, as getaddrinfo gives it, where all of it is public."""

@@ -28,6 +28,9 @@ MEGABYTE = 1_000_000
 
 GROUP_OPTIONS = {"--help", "--version", "--install-completion", "--show-completion"}
 
+# A subcommand of an extra reads its own arguments.
+PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
 
 class DetectByDefault(TyperGroup):
     """Runs the detection wherever the first argument is no subcommand."""
@@ -144,15 +147,20 @@ def detect(
         raise typer.Exit(EXIT_FAILED)
 
 
-@app.command(
-    add_help_option=False,
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)
+@app.command(add_help_option=False, context_settings=PASSED_ON)
 def export(ctx: typer.Context) -> None:
     """Turn a trained Wav2Vec2 and its scikit-learn head into a model package."""
     from edge_export.__main__ import app as export_app
 
     export_app(args=ctx.args, prog_name="edge-detect export")
+
+
+@app.command(add_help_option=False, context_settings=PASSED_ON)
+def train(ctx: typer.Context) -> None:
+    """Train a head on labelled clips, with a report, and make a model package of it."""
+    from edge_train.__main__ import app as train_app
+
+    train_app(args=ctx.args, prog_name="edge-detect train")
 
 
 @models.command("list")

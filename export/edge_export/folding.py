@@ -45,7 +45,10 @@ class FoldedGroupNorm(torch.nn.Module):
         exact = windows.double()
         mean = exact.mean(dim=2, keepdim=True)
         centred = exact - mean
-        covariance = centred @ centred.transpose(1, 2) / centred.shape[2]  # (B, kernel, kernel)
+        # Not the transpose itself into the product: onnxruntime before 1.24 would fuse the two into
+        # an operator that it has for float32 only.
+        share = centred.transpose(1, 2) / centred.shape[2]  # (B, T, kernel)
+        covariance = centred @ share  # (B, kernel, kernel)
         variance = (self.weight @ covariance * self.weight).sum(dim=2)  # (B, channels)
         scale = self.gain / torch.sqrt(variance + self.eps)
         weight = self.weight * scale[:, :, None]  # (B, channels, kernel)

@@ -32,7 +32,7 @@ MAX_BYTES = 256 * 2**20
 # Python takes up to 4 bytes a character.
 MAX_TEXT_BYTES = 32 * 2**20
 # A forest of 200 trees takes 30,000.
-MAX_OPCODES = 500_000
+MAX_OPCODES = 300_000
 MAX_MEMO = 200_000
 MAX_STACK = 10_000
 MAX_NESTING = 100

@@ -77,11 +77,13 @@ def git_oid(content: bytes) -> str:
 
 
 @contextmanager
-def serve(hub: Hub) -> Iterator[str]:
-    """Serve the hub on loopback; yields its address."""
+def serve(*hubs: Hub) -> Iterator[str]:
+    """Serve one repository or more on loopback; yields the address."""
 
     class Handler(BaseHTTPRequestHandler):
         def reply(self) -> None:
+            named = (hub for hub in hubs if self.path.startswith(f"/{hub.repository}/"))
+            hub = next(named, hubs[0])
             status, headers, body = hub.answer(
                 self.command, self.path, self.headers["Authorization"]
             )
@@ -90,9 +92,10 @@ def serve(hub: Hub) -> Iterator[str]:
                 self.send_header(key, value)
             self.end_headers()
             if self.command == "GET":
-                self.send_body(body, hub.interrupt(self.path))
+                self.send_body(hub, body)
 
-        def send_body(self, body: bytes, size: int | None) -> None:
+        def send_body(self, hub: Hub, body: bytes) -> None:
+            size = hub.interrupt(self.path)
             self.wfile.write(body[:size])
             if size is not None and hub.stall:
                 hub.stalled.set()

@@ -21,7 +21,7 @@ def clip(seed: int, hertz: float = 200.0) -> Waveform:
     """A quarter of a second of a tone in noise, another for each seed: float32 (samples,)."""
     rng = np.random.default_rng(seed)
     tone = 0.3 * np.sin(2 * np.pi * hertz * np.arange(RATE // 4) / RATE)
-    return (tone + 0.05 * rng.standard_normal(RATE // 4)).astype(np.float32)
+    return (tone + 0.01 * rng.standard_normal(RATE // 4)).astype(np.float32)
 
 
 def write_labels(root: Path, counts: Mapping[str, int]) -> Path:

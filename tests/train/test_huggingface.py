@@ -7,12 +7,16 @@ from typing import Any
 import datasets
 import pytest
 
+from edge_detect.audio import load_audio
+from edge_detect.store import open_package
 from edge_train.clips import Selection
 from edge_train.dataset import read_dataset
 from edge_train.embeddings import embed_clips
 from edge_train.errors import DatasetError
 from tests.conftest import FIXTURES
-from tests.train.conftest import CountingEncoder, Run
+from tests.export.hub_server import serve
+from tests.train.conftest import RATE, CountingEncoder, Run, write_labels
+from tests.train.dataset_hub import DatasetHub
 
 REAL = FIXTURES / "real" / "armelle_fr.opus"
 FAKE = FIXTURES / "synthetic" / "piper_en_joe.opus"
@@ -57,9 +61,8 @@ def test_our_decoder_reads_the_bytes(
     assert [clip.fetch() for clip in dataset.clips] == [REAL.read_bytes(), FAKE.read_bytes()]
     embedded = embed_clips(dataset.clips, encoder, tmp_path / "cache")
     assert embedded.left_out == ()
-    # The file in the folder has the same content, so the same embedding.
-    assert len(embedded.matrix) == len(encoder.calls) == 2
-    assert embedded.matrix.tolist() == [list(vector) for vector in embedded.matrix]
+    files = [encoder.embed(load_audio(path, RATE)).tolist() for path in (REAL, FAKE)]
+    assert embedded.matrix.tolist() == files
 
 
 def test_a_path_is_read_from_the_disk(tmp_path: Path) -> None:
@@ -114,3 +117,22 @@ def test_the_hub_out_of_reach_is_one_line(run: Run, tmp_path: Path) -> None:
     assert (result.returncode, result.stdout) == (1, "")
     [line] = result.stderr.splitlines()
     assert line.startswith("error: datasets can't load 'someone/clips' (")
+
+
+def test_from_the_hub(run: Run, tiny: Path, tmp_path: Path) -> None:
+    tones = write_labels(tmp_path / "tones", {"real": 4, "fake": 4})
+    paths = [tones / label / f"{i:02}.wav" for label in ("real", "fake") for i in range(4)]
+    (tmp_path / "repository").mkdir()
+    table(as_bytes(*paths), [0] * 4 + [1] * 4).to_parquet(tmp_path / "repository" / "x.parquet")
+    hub = DatasetHub("someone/clips", tmp_path / "repository")
+    with serve(hub) as address:
+        online = {"HF_ENDPOINT": address, "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path / "hf")}
+        options = ("--encoder", tiny, "--bonafide", "real")
+        result = run("someone/clips", *options, "--out", tmp_path / "out", **online)
+        missing = run("someone/else", *options, "--out", tmp_path / "no", **online)
+    assert result.returncode == 0, result.stderr
+    assert "clips found: 8;" in result.stderr.splitlines()[0], "no progress bar in a pipe"
+    assert open_package(tmp_path / "out").manifest.labels == ("fake", "real")
+    assert (missing.returncode, missing.stdout) == (1, "")
+    [line] = missing.stderr.splitlines()
+    assert line.startswith("error: datasets can't load 'someone/else' (")

@@ -1,23 +1,27 @@
 """What the README shows of the runtime runs as it stands there."""
 
-import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from tests.readme import ROOT, code_blocks, commands
+from tests.conftest import serve_folder
+from tests.readme import ROOT, arguments, code_blocks, commands
 
-# Those need the reader's own files; tests/export runs them.
-OWN_MODEL = "my-model"
+TITLES = ["Run it", "Use it from Python", "What the default model can't do"]
 
 
-@pytest.mark.parametrize("command", [c for c in commands() if OWN_MODEL not in c])
-def test_commands(command: str) -> None:
-    _, *arguments = shlex.split(command)
-    result = subprocess.run(
-        [sys.executable, "-m", "edge_detect", *arguments], cwd=ROOT, capture_output=True, text=True
-    )
+@pytest.mark.parametrize("command", [c for title in TITLES for c in commands(title)])
+def test_commands(command: str, containers: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "clip.mp3").write_bytes(containers["mp3"].read_bytes())
+    with serve_folder(tmp_path) as web:
+        result = subprocess.run(
+            [sys.executable, "-m", "edge_detect", *arguments(command, web)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout
 

@@ -9,13 +9,13 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from tests.conftest import FIXTURES
+from tests.export.conftest import RATE, save_encoder
 
 from edge_detect.audio import load_audio
 from edge_export.checkpoint import open_checkpoint
 from edge_export.encoder import load_encoder
 from edge_export.reference import TorchReference
-from tests.conftest import FIXTURES
-from tests.export.conftest import RATE, save_encoder
 
 CUTS = (slice(0, RATE), slice(RATE // 2, 3 * RATE), slice(None))
 

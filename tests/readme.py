@@ -23,7 +23,7 @@ def section(title: str) -> str:
 
 
 def commands(title: str) -> list[str]:
-    """Every call of edge-detect in a section: lines of its shell blocks, then cells of its tables."""
+    """Every call of edge-detect in a section: in its shell blocks, then in its tables."""
     text = section(title)
     lines = "\n".join(code_blocks("sh", text)).splitlines()
     shown = [line for line in lines if line.startswith("edge-detect ")]

@@ -3,7 +3,7 @@
 Exit codes: 0 the package was written, 1 it was not, 2 usage.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -28,7 +28,8 @@ def export(
         str | None,
         typer.Option(
             metavar="FOLDER|HUB_ID",
-            help="Wav2Vec2: a folder with config.json and safetensors, or a hub id.  "
+            help="Wav2Vec2: a folder with config.json and safetensors or an ONNX graph by "
+            "optimum, or a hub id.  "
             "[default: the feature_extractor of model_metadata.json]",
         ),
     ] = None,
@@ -38,6 +39,10 @@ def export(
     revision: Annotated[
         str | None, typer.Option(help="Branch, tag or commit of the encoder on the hub.")
     ] = None,
+    exporter: Annotated[
+        Literal["torch", "optimum"],
+        typer.Option(help="Turns safetensors into a graph; optimum is an extra of its own."),
+    ] = "torch",
     classifier_revision: Annotated[
         str | None, typer.Option(help="Branch, tag or commit of the classifier on the hub.")
     ] = None,
@@ -80,6 +85,7 @@ def export(
             bonafide_labels=bonafide,
             name=name,
             revision=revision,
+            exporter=exporter,
             licence=licence,
             source=head.origin,
             golden=golden or (),

@@ -7,6 +7,8 @@ def render_card(manifest: Manifest, notes: str) -> str:
     """The model card in Markdown: what the manifest knows, then the author's own notes."""
     provenance, parity = manifest.provenance, manifest.parity
     revision = f" at `{provenance.encoder_revision}`" if provenance.encoder_revision else ""
+    # A given graph has no weights for torch, which then has no hand in the export.
+    reference = "torch" if "torch" in manifest.versions else "the ONNX graph it was made from"
     bonafide = ", ".join(f"`{label}`" for label in manifest.bonafide_labels)
     lines = [
         f"# {manifest.name}",
@@ -21,7 +23,7 @@ def render_card(manifest: Manifest, notes: str) -> str:
         f"- Input: mono, {manifest.sample_rate} Hz, at least {manifest.min_samples} samples",
         f"- Precisions: {', '.join(graph.precision for graph in manifest.encoders)}",
         f"- Licence: {manifest.licence}",
-        f"- Parity with torch and scikit-learn over {parity.clips} clips of up to "
+        f"- Parity with {reference} and scikit-learn over {parity.clips} clips of up to "
         f"{parity.max_seconds:g} s: embedding within {parity.embedding_max_abs:.1e}, cosine "
         f"within {1 - parity.embedding_min_cosine:.1e} of 1, probabilities within "
         f"{parity.probability_max_abs:.1e}",

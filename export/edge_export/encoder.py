@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
-from edge_export.checkpoint import CONFIG_FILE, Checkpoint
-from edge_export.errors import EncoderError
+from edge_export.checkpoint import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE, Checkpoint
+from edge_export.errors import EncoderError, first_line
 from edge_export.folding import fold_group_norm
 
 # Wav2Vec2FeatureExtractor.zero_mean_unit_var_norm of transformers
@@ -41,11 +41,10 @@ class PooledEncoder(torch.nn.Module):
 
 
 @dataclass(frozen=True)
-class Encoder:
-    """A loaded Wav2Vec2 with what its preprocessor says of its input."""
+class EncoderSettings:
+    """What a Wav2Vec2's config.json and its preprocessor's settings say."""
 
-    model: Wav2Vec2Model
-    """In evaluation mode, float32."""
+    config: Wav2Vec2Config
     features: Wav2Vec2FeatureExtractor
     """transformers' own preprocessing, the reference for ours."""
 
@@ -62,27 +61,37 @@ class Encoder:
     @property
     def hidden_size(self) -> int:
         """Width of the embedding."""
-        config = self.model.config
-        return int(config.output_hidden_size or config.hidden_size)
+        return int(self.config.output_hidden_size or self.config.hidden_size)
 
     @property
     def min_samples(self) -> int:
         """Receptive field of the convolutions, (kernel, stride) by (kernel, stride)."""
-        config = self.model.config
         field, step = 1, 1
-        for kernel, stride in zip(config.conv_kernel, config.conv_stride, strict=True):
+        for kernel, stride in zip(self.config.conv_kernel, self.config.conv_stride, strict=True):
             field += (kernel - 1) * step
             step *= stride
         return field
 
-    def pooled(self) -> PooledEncoder:
-        """The module that is exported: the same function in other operators, on a copy."""
+
+@dataclass(frozen=True)
+class Encoder(EncoderSettings):
+    """A loaded Wav2Vec2."""
+
+    model: Wav2Vec2Model
+    """In evaluation mode, float32."""
+
+    def exportable(self) -> Wav2Vec2Model:
+        """The same function in other operators, on a copy."""
         model = copy.deepcopy(self.model)
         # torch's fused attention guards against rows of NaN: two more passes over heads x frames^2,
         # which double the time and the memory of a one-minute clip in onnxruntime.
         model.set_attn_implementation("eager")
         fold_group_norm(model)
-        return PooledEncoder(model, self.normalize).eval()
+        return model
+
+    def pooled(self) -> PooledEncoder:
+        """The module that is exported."""
+        return PooledEncoder(self.exportable(), self.normalize).eval()
 
 
 def load_encoder(checkpoint: Checkpoint) -> Encoder:
@@ -91,7 +100,7 @@ def load_encoder(checkpoint: Checkpoint) -> Encoder:
     Raises:
         EncoderError: another architecture, or weights that don't fill it.
     """
-    check_config(checkpoint)
+    settings = load_settings(checkpoint)
     try:
         loaded: Any = Wav2Vec2Model.from_pretrained(
             checkpoint.folder,
@@ -100,15 +109,32 @@ def load_encoder(checkpoint: Checkpoint) -> Encoder:
             dtype=torch.float32,
             output_loading_info=True,
         )
-        features = load_features(checkpoint)
     except Exception as error:  # a broken folder can make transformers raise anything
-        reason = str(error).strip().splitlines()[0]
-        raise EncoderError(
-            f"transformers can't load {checkpoint.origin!r} ({reason}); check its files"
-        ) from error
+        raise not_loaded(checkpoint, error) from error
     model, info = loaded
     check_weights(checkpoint, info)
-    return Encoder(model.eval(), features)
+    return Encoder(settings.config, settings.features, model.eval())
+
+
+def load_settings(checkpoint: Checkpoint) -> EncoderSettings:
+    """Read what stands beside the weights or the graph of a checkpoint.
+
+    Raises:
+        EncoderError: another architecture, or files that transformers can't read.
+    """
+    check_config(checkpoint)
+    try:
+        config = Wav2Vec2Config.from_pretrained(checkpoint.folder, local_files_only=True)
+        return EncoderSettings(config, load_features(checkpoint))
+    except Exception as error:
+        raise not_loaded(checkpoint, error) from error
+
+
+def not_loaded(checkpoint: Checkpoint, error: Exception) -> EncoderError:
+    """What transformers could not do, in one line."""
+    return EncoderError(
+        f"transformers can't load {checkpoint.origin!r} ({first_line(error)}); check its files"
+    )
 
 
 def check_config(checkpoint: Checkpoint) -> None:
@@ -137,6 +163,12 @@ def check_weights(checkpoint: Checkpoint, info: dict[str, Any]) -> None:
 
 def load_features(checkpoint: Checkpoint) -> Wav2Vec2FeatureExtractor:
     """The preprocessor as saved with the model, or transformers' defaults where none was."""
-    if (checkpoint.folder / "preprocessor_config.json").exists():
+    processor = checkpoint.folder / PROCESSOR_FILE
+    saved = (checkpoint.folder / PREPROCESSOR_FILE).exists() or (
+        # Written by transformers 4 as well, but with the tokenizer's settings only.
+        processor.exists()
+        and "feature_extractor" in json.loads(processor.read_text(encoding="utf-8"))
+    )
+    if saved:
         return Wav2Vec2FeatureExtractor.from_pretrained(checkpoint.folder, local_files_only=True)
     return Wav2Vec2FeatureExtractor()  # type: ignore[no-untyped-call]

@@ -41,3 +41,8 @@ class ParityError(ExportError):
     """The exported graphs don't give what torch and scikit-learn give."""
 
     type = "parity_failed"
+
+
+def first_line(error: BaseException) -> str:
+    """What another library says went wrong, as far as it fits into a message of one line."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -52,16 +52,18 @@ def write_plain_graph(encoder: Encoder, path: Path) -> None:
 
 @contextmanager
 def quiet_exporter() -> Iterator[None]:
-    """Keep torch's remarks on its own internals (deprecations, torchvision) from the user."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    """Keep the exporters' remarks on their own internals (deprecations, traces) from the user."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "optimum")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def save_graph(model: onnx.ModelProto, path: Path) -> None:
@@ -78,8 +80,15 @@ def save_graph(model: onnx.ModelProto, path: Path) -> None:
 
 def strip_traces(model: onnx.ModelProto) -> None:
     """Drop what only the exporter needs: inferred shapes, and traces with its machine's paths."""
-    graph = model.graph
-    del graph.value_info[:]
-    for entry in (model, graph, *graph.node, *graph.input, *graph.output):
-        del entry.metadata_props[:]
-        entry.doc_string = ""
+    del model.metadata_props[:]
+    model.doc_string = ""
+    bodies = [model.graph, *model.functions]
+    for body in bodies:
+        del body.value_info[:]
+        entries = [body, *body.node]
+        if isinstance(body, onnx.GraphProto):
+            entries += [*body.input, *body.output, *body.initializer]
+        for entry in entries:
+            del entry.metadata_props[:]
+            entry.doc_string = ""
+        bodies += [a.g for node in body.node for a in node.attribute if a.HasField("g")]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_detect.store import file_sha256
-from edge_export.errors import HubError
+from edge_export.errors import HubError, first_line
 
 SHA256 = re.compile("[0-9a-f]{64}")
 SHA1 = re.compile("[0-9a-f]{40}")
@@ -164,10 +164,9 @@ def one_line_errors(repository: str, revision: str | None, file: str) -> Iterato
 
 
 def reason(error: Exception) -> str:
-    """The first line of what stands behind an error."""
+    """Kind and first line of what stands behind an error."""
     origin = source(error)
-    line = next(iter(str(origin).strip().splitlines()), "")
-    return f"{type(origin).__name__}: {line}"
+    return f"{type(origin).__name__}: {first_line(origin)}"
 
 
 def remedy(error: Exception) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import soundfile
@@ -31,6 +31,9 @@ from edge_export.parity import prove_probabilities
 from edge_export.prepared import PreparedEncoder, Proven, Reference, trust
 from edge_export.probes import Probe, golden_probes
 from edge_export.whole import whole_or_nothing
+
+if TYPE_CHECKING:
+    from edge_export.conversion import Exporter
 
 CLASSIFIER_FILE = "classifier.onnx"
 CARD_FILE = "README.md"
@@ -59,6 +62,7 @@ def export_package(
     bonafide_labels: Sequence[str] | None = None,
     name: str | None = None,
     revision: str | None = None,
+    exporter: "Exporter" = "torch",
     licence: str = "not stated",
     source: str = "scikit-learn objects",
     golden: Sequence[Source] = (),
@@ -67,7 +71,8 @@ def export_package(
     """Export a Wav2Vec2 encoder and its scikit-learn head as the model package `out`.
 
     Args:
-        encoder: a Hugging Face folder (config.json and safetensors), or a hub id.
+        encoder: a Hugging Face folder or a hub id, with config.json and safetensors, or where it
+            has none the ONNX graph that optimum exports for feature-extraction.
         scaler: a StandardScaler, fitted on mean-pooled embeddings.
         classifier: a LogisticRegression, a OneVsRestClassifier of them, an SVC (rbf,
             probability=True) or a RandomForestClassifier, fitted on scaled embeddings.
@@ -78,6 +83,7 @@ def export_package(
             nothing is given.
         name: of the model; the folder's where not given.
         revision: branch, tag or commit of the hub repository.
+        exporter: what turns safetensors into a graph: "torch" or "optimum".
         licence: of the weights.
         source: what the scaler and the classifier come from.
         golden: real clips whose answers are stored with the package; synthetic ones where none.
@@ -92,18 +98,17 @@ def export_package(
         AudioError: a golden clip can't be read.
     """
     from edge_export.checkpoint import open_checkpoint  # behind it stand torch and transformers
-    from edge_export.conversion import convert_encoder
-    from edge_export.encoder import load_encoder
+    from edge_export.conversion import convert_encoder, open_encoder
 
     head = make_head(scaler, classifier, labels, source)
     bonafide = choose_bonafide(head.labels, bonafide_labels)
     description = Description(name or Path(out).resolve().name, bonafide, licence, card)
     with whole_or_nothing(Path(out)) as folder:
         checkpoint = open_checkpoint(encoder, revision)
-        loaded = load_encoder(checkpoint)
+        loaded = open_encoder(checkpoint)
         check_widths(loaded.hidden_size, head)
         clips = golden_clips(golden, loaded.sample_rate)
-        proven = convert_encoder(loaded, checkpoint, folder)
+        proven = convert_encoder(loaded, checkpoint, folder, exporter)
         finish_package(folder, proven, head, clips, description)
     return Path(out)
 

@@ -114,7 +114,7 @@ def test_nothing_is_left_where_parity_fails(
         bias.CopyFrom(onnx.numpy_helper.from_array(values, bias.name))
         onnx.save(model, path)
 
-    monkeypatch.setattr(conversion, "write_plain_graph", write_wrong_graph)
+    monkeypatch.setitem(conversion.WRITERS, "torch", write_wrong_graph)
     head = small.head
     with pytest.raises(ParityError, match="nothing was written"):
         export_package(small.encoder, head.scaler, head.classifier, tmp_path / "out" / "package")

@@ -2,10 +2,10 @@
 
 import hashlib
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import AbstractContextManager
 from pathlib import Path
+
+from tests.conftest import QuietHandler, serve_requests
 
 
 class Hub:
@@ -76,11 +76,10 @@ def git_oid(content: bytes) -> str:
     return hashlib.sha1(blob, usedforsecurity=False).hexdigest()
 
 
-@contextmanager
-def serve(*hubs: Hub) -> Iterator[str]:
-    """Serve one repository or more on loopback; yields the address."""
+def serve(*hubs: Hub) -> AbstractContextManager[str]:
+    """Serve one repository or more on loopback; gives the address."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def reply(self) -> None:
             named = (hub for hub in hubs if self.path.startswith(f"/{hub.repository}/"))
             hub = next(named, hubs[0])
@@ -103,15 +102,4 @@ def serve(*hubs: Hub) -> Iterator[str]:
 
         do_GET = do_HEAD = reply  # noqa: N815
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Keep the test's output clean."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return serve_requests(Handler)

@@ -13,8 +13,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ import pytest
 from edge_detect import Detector, Fetching, errors, remote
 from edge_detect.audio import load_audio
 from edge_detect.fetching import is_public
+from tests.conftest import serve_folder
 from tests.runtime.site import Answer, Site, chunked, redirect, reply, serve
 
 RATE = 16_000
@@ -99,24 +98,13 @@ def test_what_each_decoder_reads(site: Site, containers: dict[str, Path], ending
 
 
 def test_from_an_ordinary_server(speech_path: Path) -> None:
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:
-            """Keep the test's output clean."""
-
-    handler = partial(Quiet, directory=str(speech_path.parent))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            url = f"HTTP://127.0.0.1:{server.server_port}/{speech_path.name}"
-            assert fetch(url) == speech_path.read_bytes()
-            with pytest.raises(errors.UnsupportedAudio, match="web page"):
-                fetch(url.rpartition("/")[0])
-            with pytest.raises(errors.DownloadFailed, match="404 Not Found"):
-                fetch(url + "x")
-        finally:
-            server.shutdown()
-            thread.join()
+    with serve_folder(speech_path.parent) as web:
+        url = f"{web.replace('http', 'HTTP')}/{speech_path.name}"
+        assert fetch(url) == speech_path.read_bytes()
+        with pytest.raises(errors.UnsupportedAudio, match="web page"):
+            fetch(url.rpartition("/")[0])
+        with pytest.raises(errors.DownloadFailed, match="404 Not Found"):
+            fetch(url + "x")
 
 
 def test_what_is_asked(site: Site) -> None:

@@ -145,6 +145,7 @@ def export_head(
     clips = golden_clips(golden, encoder.sample_rate)
     with whole_or_nothing(Path(out)) as folder:
         for graph in encoder.record.graphs:
+            (folder / graph.file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(encoder.folder / graph.file, folder / graph.file)
         finish_package(folder, trust(encoder), head, clips, description)
         for file, content in (attachments or {}).items():

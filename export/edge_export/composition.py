@@ -11,6 +11,7 @@ from onnx.parser import parse_model
 from edge_export.encoder import VARIANCE_FLOOR
 from edge_export.errors import EncoderError
 from edge_export.graph import INPUT, OUTPUT
+from edge_export.onnx_folding import fold_given_norm
 
 VALUES = "input_values"
 MASK = "attention_mask"
@@ -36,6 +37,7 @@ def pooled_graph(
     check_graph(model.graph, origin, hidden_size)
     inputs = {entry.name for entry in model.graph.input}
     pooled = add_prefix(model, PREFIX)
+    fold_given_norm(pooled.graph)
     ours = parse_model(surroundings(model, normalize, MASK in inputs, hidden_size)).graph
     *before, after = ours.node
     nodes = [*before, *pooled.graph.node, after]

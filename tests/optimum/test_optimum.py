@@ -105,6 +105,8 @@ CLIPS = {
     "quiet": lambda x: 0.002 * x,
     "offset": lambda x: 0.5 * x + 0.5,
     "half silence": lambda x: np.where(np.arange(len(x)) < len(x) // 2, x, 0),
+    # optimum's own graph is off by up to 6e-4 here: onnxruntime sums over time in float32.
+    "mostly silence": lambda x: np.concatenate([x, np.zeros(9 * len(x))]),
 }
 
 
@@ -126,8 +128,6 @@ def test_the_exporter_optimum(trained: Callable[[str], Trained], tmp_path: Path,
     detector = made.export(made.weights, tmp_path / "package", exporter="optimum")
     for change in CLIPS.values():
         made.assert_parity(detector, change(voice(2.0, RATE)))
-    # optimum's own graph fails here, by up to 6e-4: onnxruntime's sums over time are float32.
-    made.assert_parity(detector, np.concatenate([voice(1.0, RATE), np.zeros(9 * RATE)]))
     assert {"optimum", "optimum-onnx", "torch"} <= detector.manifest.versions.keys()
 
 

@@ -23,8 +23,8 @@ PREFIX = "folded_"
 # What a convolution over time has that neither pads nor groups nor skips.
 PLAIN = {"group": 1, "dilations": [1], "pads": [0, 0], "auto_pad": b"NOTSET"}
 
-# The arithmetic of FoldedGroupNorm.forward. A sum over time is a product with ones here: how a
-# reduction is told its axes depends on the opset.
+# The arithmetic of FoldedGroupNorm.forward, with its division between Transpose and MatMul. A sum
+# over time is a product with ones here: how a reduction is told its axes depends on the opset.
 FOLDED = f"""
 folded (float[batch, 1, samples] "{{source}}") => (float[batch, channels, frames] "{{target}}")
 {{{{
@@ -39,8 +39,8 @@ folded (float[batch, 1, samples] "{{source}}") => (float[batch, channels, frames
     mean = Div (total, count)
     centred = Sub (exact, mean)
     turned = Transpose <perm = [0, 2, 1]> (centred)
-    products = MatMul (centred, turned)
-    covariance = Div (products, count)
+    share = Div (turned, count)
+    covariance = MatMul (centred, share)
     weighted = MatMul (weight, covariance)
     terms = Mul (weighted, weight)
     variance = MatMul (terms, taps)

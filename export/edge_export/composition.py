@@ -39,8 +39,8 @@ def pooled_graph(
     pooled = add_prefix(model, PREFIX)
     fold_given_norm(pooled.graph)
     ours = parse_model(surroundings(model, normalize, MASK in inputs, hidden_size)).graph
-    *before, after = ours.node
-    nodes = [*before, *pooled.graph.node, after]
+    before, after = ours.node[: -len(POOL)], ours.node[-len(POOL) :]
+    nodes = [*before, *pooled.graph.node, *after]
     del pooled.graph.node[:], pooled.graph.input[:], pooled.graph.output[:]
     pooled.graph.node.extend(nodes)
     pooled.graph.input.extend(ours.input)
@@ -70,7 +70,7 @@ def check_graph(graph: onnx.GraphProto, origin: str, hidden_size: int) -> None:
 
 
 def surroundings(model: onnx.ModelProto, normalize: bool, mask: bool, hidden_size: int) -> str:
-    """What stands before the given graph and, as the last node, behind it, in ONNX's own text."""
+    """What stands before the given graph and, as POOL, behind it, in ONNX's own text."""
     opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
     lines = [*(NORMALIZE if normalize else KEEP), *(ONES if mask else []), *POOL]
     code = "\n".join(lines)
@@ -105,4 +105,8 @@ ONES = [
     f"shape = Shape ({INPUT})",
     f"{PREFIX}{MASK} = ConstantOfShape <value = int64[1] {{1}}> (shape)",
 ]
-POOL = [f"{OUTPUT} = ReduceMean <keepdims = 0> ({PREFIX}{HIDDEN}, axes)"]
+POOL = [
+    f"frames = Cast <to = {FLOAT64}> ({PREFIX}{HIDDEN})",
+    "pooled = ReduceMean <keepdims = 0> (frames, axes)",
+    f"{OUTPUT} = Cast <to = {FLOAT32}> (pooled)",
+]

@@ -37,7 +37,9 @@ class PooledEncoder(torch.nn.Module):
             variance = centred.square().mean(dim=1, keepdim=True)
             waveform = (centred / torch.sqrt(variance + VARIANCE_FLOOR)).float()
         hidden: torch.Tensor = self.model(waveform).last_hidden_state
-        return hidden.mean(dim=1)
+        # In float64: onnxruntime adds frame after frame, and where many are alike (a pause), each
+        # float32 sum is rounded the same way.
+        return hidden.double().mean(dim=1).float()
 
 
 @dataclass(frozen=True)

@@ -164,14 +164,14 @@ def test_it_gives_what_torch_gives(
 def test_digital_silence(
     given: Callable[[str], Path], exported: Get, tmp_path: Path, kind: str
 ) -> None:
-    """Of the given graph onnxruntime sums over time in float32: there it is off by 2e-4."""
+    """Of the given graph onnxruntime sums over time in float32: there it is off by up to 4e-4."""
     made = exported(kind)
     folder = shutil.copytree(given(kind), tmp_path / "graph")
     package = package_of(folder, made)
     graph = onnx.load(package / "encoder.onnx").graph
     assert "InstanceNormalization" not in {node.op_type for node in graph.node}
     detector = Detector.load(package)
-    for seconds in (1, 9):
+    for seconds in (1, 29):
         clip = np.concatenate([voice(1.0, RATE), np.zeros(seconds * RATE, np.float32)])
         expected = made.reference.embed(clip)
         assert np.abs(detector.embed((clip, RATE)) - expected).max() <= EMBEDDING_MAX_ABS / 2

@@ -8,7 +8,8 @@ from typing import Any
 
 from edge_export.checkpoint import HUB_ID
 from edge_export.errors import EncoderError, HeadError
-from edge_export.heads import Head, make_head
+from edge_export.fitted import make_head
+from edge_export.heads import Head
 from edge_export.hub import download
 from edge_export.pickles import read_pickle
 

@@ -8,7 +8,8 @@ import pytest
 from edge_detect.manifest import Graph
 from edge_detect.session import GraphSession
 from edge_export.classifier import INPUT, OUTPUT, write_classifier_graph
-from edge_export.heads import Head, make_head
+from edge_export.fitted import make_head
+from edge_export.heads import Head
 from edge_export.pickles import read_pickle
 from tests.conftest import DATA
 

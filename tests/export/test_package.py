@@ -17,7 +17,7 @@ from edge_detect.store import file_sha256, open_package
 from edge_export import EncoderError, ExportError, HeadError, ParityError, export_package
 from edge_export.checkpoint import open_checkpoint
 from edge_export.encoder import Encoder, load_encoder
-from edge_export.heads import make_head
+from edge_export.fitted import make_head
 from edge_export.probes import voice
 from edge_export.reference import TorchReference
 from tests.export.conftest import CLASSES, CONFIGS, SMALL, Exported, fit_head, save_encoder

@@ -51,7 +51,7 @@ import json, sys, time
 from pathlib import Path
 from edge_export.errors import HeadError
 from edge_export.pickles import read_pickle
-from edge_export.heads import make_head
+from edge_export.fitted import make_head
 for path in sorted(Path(sys.argv[1]).iterdir()):
     start = time.perf_counter()
     try:

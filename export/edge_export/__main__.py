@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from edge_detect.errors import EdgeDetectError
+from edge_export.command import BonafideLabels, Licence, ModelName, NewFolder, one_line_errors
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
 
@@ -21,9 +21,7 @@ def export(
             help="Holds deepfake_audio_classifier.pkl, audio_scaler.pkl and model_metadata.json.",
         ),
     ],
-    out: Annotated[
-        str, typer.Option(metavar="FOLDER", help="The model package to make; must not exist.")
-    ],
+    out: NewFolder,
     encoder: Annotated[
         str | None,
         typer.Option(
@@ -33,9 +31,7 @@ def export(
             "[default: the feature_extractor of model_metadata.json]",
         ),
     ] = None,
-    name: Annotated[
-        str | None, typer.Option(help="Name of the model.  [default: the folder's]")
-    ] = None,
+    name: ModelName = None,
     revision: Annotated[
         str | None, typer.Option(help="Branch, tag or commit of the encoder on the hub.")
     ] = None,
@@ -46,14 +42,8 @@ def export(
     classifier_revision: Annotated[
         str | None, typer.Option(help="Branch, tag or commit of the classifier on the hub.")
     ] = None,
-    bonafide: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="LABEL",
-            help="A label that means a real human voice; repeatable.  [default: bonafide]",
-        ),
-    ] = None,
-    licence: Annotated[str, typer.Option(help="Licence of the weights.")] = "not stated",
+    bonafide: BonafideLabels = None,
+    licence: Licence = "not stated",
     golden: Annotated[
         list[str] | None,
         typer.Option(
@@ -63,7 +53,7 @@ def export(
     ] = None,
 ) -> None:
     """Turn a trained Wav2Vec2 and its scikit-learn head into a model package."""
-    try:
+    with one_line_errors("export"):
         from edge_export.published import choose_encoder, read_published
 
         published = read_published(classifier, classifier_revision)
@@ -90,12 +80,6 @@ def export(
             source=head.origin,
             golden=golden or (),
         )
-    except ModuleNotFoundError as error:
-        typer.echo(f"error: no module {error.name!r}; pip install 'edge-detect[export]'", err=True)
-        raise typer.Exit(1) from error
-    except EdgeDetectError as error:
-        typer.echo(f"error: {error.message}", err=True)
-        raise typer.Exit(1) from error
     typer.echo(folder)
 
 

@@ -1,4 +1,4 @@
-"""A checkpoint becomes an encoder graph that is proven against torch."""
+"""A checkpoint becomes an encoder graph that is proven against its reference."""
 
 import hashlib
 import json
@@ -19,8 +19,8 @@ from edge_export.errors import ExportError
 from edge_export.graph import INPUT, OUTPUT, write_plain_graph
 from edge_export.onnx_encoder import OnnxEncoder, load_onnx_encoder, write_given_graph
 from edge_export.optimum_exporter import write_optimum_graph
-from edge_export.parity import prove_embedding, run_probes
-from edge_export.prepared import EncoderRecord, PreparedEncoder, Proven, Reference, write_record
+from edge_export.parity import Reference, prove_embedding, run_probes
+from edge_export.prepared import EncoderRecord, PreparedEncoder, Proven, write_record
 from edge_export.probes import max_seconds, parity_probes
 from edge_export.reference import OnnxReference, TorchReference
 from edge_export.whole import whole_or_nothing

@@ -28,8 +28,8 @@ from edge_export.classifier import INPUT, OUTPUT, write_classifier_graph
 from edge_export.errors import HeadError
 from edge_export.fitted import make_head
 from edge_export.heads import Head
-from edge_export.parity import prove_probabilities
-from edge_export.prepared import PreparedEncoder, Proven, Reference, trust
+from edge_export.parity import Reference, prove_probabilities
+from edge_export.prepared import PreparedEncoder, Proven, trust
 from edge_export.probes import Probe, golden_probes
 from edge_export.whole import whole_or_nothing
 

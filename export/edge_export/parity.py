@@ -1,5 +1,6 @@
 """The exported graphs against what they were exported from."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -52,14 +53,20 @@ class EmbeddingParity:
     embedding_min_cosine: float
 
 
-class Embedder(Protocol):
+class Reference(Protocol):
     """An encoder whose embeddings are taken for true."""
+
+    sample_rate: int
+    """Hz"""
+
+    def load_audio(self, path: str | os.PathLike[str]) -> Float32:
+        """Mono float32 (samples,) at the encoder's sample rate."""
 
     def embed(self, waveform: Float32) -> Float32:
         """Mean over time of the last hidden states: (samples,) to float32 (hidden,)."""
 
 
-def run_probes(encoder: GraphSession, reference: Embedder, probes: Sequence[Probe]) -> list[Pair]:
+def run_probes(encoder: GraphSession, reference: Reference, probes: Sequence[Probe]) -> list[Pair]:
     """Every probe's embedding by the graph and by the reference."""
     return [
         Pair(p.name, encoder.run(p.waveform[np.newaxis])[0], reference.embed(p.waveform))

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_export.errors import HeadError
-from edge_export.streams import MAX_BYTES, Stream, check_size, open_stream
+from edge_export.streams import MAX_BYTES, Stream, check_size, open_stream, read_line
 
 # Python takes up to 4 bytes a character.
 MAX_TEXT_BYTES = 32 * 2**20
@@ -316,7 +316,7 @@ class Reader:
         self._push((module, name))
 
     def _refuse_instance(self) -> None:
-        self._push_name(self.stream.line(), self.stream.line())
+        self._push_name(read_line(self.stream), read_line(self.stream))
         raise HeadError("it builds a model as protocol 0 does; save it with protocol 4")
 
     def _new(self) -> None:
@@ -406,7 +406,7 @@ class Reader:
         b"\x94": lambda self: self._remember(len(self._memo)),
         b"h": lambda self: self._push(self._memo[self._number("B")]),
         b"j": lambda self: self._push(self._memo[self._number("<I")]),
-        b"c": lambda self: self._push_name(self.stream.line(), self.stream.line()),
+        b"c": lambda self: self._push_name(read_line(self.stream), read_line(self.stream)),
         b"\x93": lambda self: self._push_name(*[self._pop(), self._pop()][::-1]),
         b"i": _refuse_instance,
         b"\x81": _new,

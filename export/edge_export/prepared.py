@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from edge_detect.manifest import MANIFEST_FILE, Graph, build
 from edge_detect.session import GraphSession
 from edge_detect.store import ModelPackage, file_sha256, installed_packages, open_package
 from edge_export.errors import ExportError
-from edge_export.parity import EmbeddingParity, Pair
+from edge_export.parity import EmbeddingParity, Pair, Reference
 from edge_export.probes import parity_probes
 
 Float32: TypeAlias = npt.NDArray[np.float32]
@@ -72,19 +72,6 @@ class PreparedEncoder:
         """Float32 (samples,) at the encoder's sample rate to float32 (hidden,)."""
         embedding: Float32 = self._session.run(waveform[np.newaxis])[0]
         return embedding
-
-
-class Reference(Protocol):
-    """An encoder whose embeddings are taken for true."""
-
-    sample_rate: int
-    """Hz"""
-
-    def load_audio(self, path: str | os.PathLike[str]) -> Float32:
-        """Mono float32 (samples,) at the encoder's sample rate."""
-
-    def embed(self, waveform: Float32) -> Float32:
-        """Mean over time of the last hidden states: (samples,) to float32 (hidden,)."""
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,6 @@ class Stream(Protocol):
     def read(self, size: int) -> bytes | bytearray:
         """Exactly `size` bytes."""
 
-    def line(self) -> str:
-        """Text up to the next end of line, without it."""
-
 
 def open_stream(file: BinaryIO) -> Stream:
     """The file's own bytes, or what they expand to."""
@@ -56,9 +53,6 @@ class FileStream:
             raise HeadError(f"it claims {size} bytes and has {self._left}; download it again")
         self._left -= size
         return self._file.read(size)
-
-    def line(self) -> str:
-        return read_line(self)
 
 
 class Expander(Protocol):
@@ -96,9 +90,6 @@ class ExpandedStream:
             self._position += len(part)
         return data if size > CHUNK_BYTES else bytes(data)
 
-    def line(self) -> str:
-        return read_line(self)
-
     def _expand(self) -> None:
         """Take the next chunk, of at least a byte."""
         self._chunk, self._position = b"", 0
@@ -126,7 +117,7 @@ EXPANDERS: dict[bytes, Callable[[], Expander]] = {
 
 
 def read_line(stream: Stream) -> str:
-    """A global's module or name."""
+    """Text up to the next end of line, without it: a module or a name."""
     text = bytearray()
     while (byte := stream.read(1)) != b"\n":
         text += byte

@@ -8,11 +8,16 @@ from pathlib import Path
 from edge_export.errors import ExportError
 
 
+def check_absent(out: Path) -> None:
+    """Refuse to write over what is there; raises ExportError."""
+    if out.exists():
+        raise ExportError(f"{str(out)!r} exists; remove it or choose another folder")
+
+
 @contextmanager
 def whole_or_nothing(out: Path) -> Iterator[Path]:
     """A folder beside `out` that becomes `out` at the end, and vanishes on any error."""
-    if out.exists():
-        raise ExportError(f"{str(out)!r} exists; remove it or choose another folder")
+    check_absent(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_detect.errors import EdgeDetectError
 from edge_detect.store import DEFAULT_MODEL
+from edge_export.command import BonafideLabels, Licence, ModelName, NewFolder, one_line_errors
 from edge_train.cache import CACHE_VARIABLE
 from edge_train.clips import Clip, Selection
 
@@ -38,9 +38,7 @@ def train(
             show_default=False,
         ),
     ],
-    out: Annotated[
-        str, typer.Option(metavar="FOLDER", help="The model package to make; must not exist.")
-    ],
+    out: NewFolder,
     encoder: Annotated[
         str,
         typer.Option(
@@ -48,13 +46,7 @@ def train(
             help="A model package, or a Wav2Vec2 (folder or hub id) that is exported first.",
         ),
     ] = DEFAULT_MODEL,
-    bonafide: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="LABEL",
-            help="A label that means a real human voice; repeatable.  [default: bonafide]",
-        ),
-    ] = None,
+    bonafide: BonafideLabels = None,
     groups: Annotated[
         str | None,
         typer.Option(
@@ -65,10 +57,8 @@ def train(
         int,
         typer.Option(metavar="N", min=0, max=2**32 - 1, help="Of the split and the classifiers."),
     ] = 0,
-    name: Annotated[
-        str | None, typer.Option(help="Name of the model.  [default: the folder's]")
-    ] = None,
-    licence: Annotated[str, typer.Option(help="Licence of the weights.")] = "not stated",
+    name: ModelName = None,
+    licence: Licence = "not stated",
     audio_column: Annotated[
         str | None,
         typer.Option(
@@ -105,7 +95,7 @@ def train(
     if not sys.stderr.isatty():
         os.environ.update(NO_DOWNLOAD_BARS)
     selection = Selection(audio_column, label_column, groups, dataset_config, dataset_split)
-    try:
+    with one_line_errors("train"):
         from edge_train.summary import write_summary
         from edge_train.training import train as run_training
 
@@ -122,12 +112,6 @@ def train(
             threads=threads,
             follow=progress_bar,
         )
-    except ModuleNotFoundError as error:
-        typer.echo(f"error: no module {error.name!r}; pip install 'edge-detect[train]'", err=True)
-        raise typer.Exit(1) from error
-    except EdgeDetectError as error:
-        typer.echo(f"error: {error.message}", err=True)
-        raise typer.Exit(1) from error
     for line in remarks(training):
         typer.echo(line, err=True)
     write_summary(training.record, sys.stdout)

@@ -6,6 +6,7 @@ from typing import Any
 
 import datasets
 
+from edge_export.errors import first_line
 from edge_train.clips import (
     COLUMN_OPTIONS,
     Audio,
@@ -58,9 +59,9 @@ def load_table(data: str, selection: Selection) -> Any:
             return datasets.load_dataset(data, selection.config, split=split)
         loaded = datasets.load_from_disk(data)
     except Exception as error:  # a dataset's files and the network can make it raise anything
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise DatasetError(
-            f"datasets can't load {data!r} ({reason}); check the name, the files or the network"
+            f"datasets can't load {data!r} ({first_line(error)}); check the name, the files or "
+            "the network"
         ) from error
     return saved_split(loaded, data, selection)
 

@@ -12,8 +12,9 @@ import numpy as np
 
 import edge_detect
 from edge_detect.store import DEFAULT_MODEL
-from edge_export.package import export_head
+from edge_export.package import choose_bonafide, export_head
 from edge_export.prepared import prepare_encoder
+from edge_export.whole import check_absent
 from edge_train.cache import cache_folder
 from edge_train.card import card_notes
 from edge_train.clips import Selection
@@ -45,8 +46,6 @@ from edge_train.split import Folds, Split, cross_validation_folds, split_rows
 
 METRICS_FILE = "metrics.json"
 REPORT_FILE = "report.html"
-
-BONAFIDE = "bonafide"
 
 # Below this, the 95 % interval of an accuracy around 0.9 is wider than 0.12.
 FEW_TEST_CLIPS = 100
@@ -121,9 +120,9 @@ def train(
     Raises:
         TrainError: the data can't be trained on; `out` is then not there.
         ModelError: the encoder's model package can't be used.
-        ExportError: an encoder or a head can't be exported.
+        ExportError: `out` exists, or an encoder or a head can't be exported.
     """
-    check_out(Path(out))
+    check_absent(Path(out))  # before hours of work, not after them
     selection = selection or Selection()
     dataset = read_dataset(os.fspath(data), selection)
     known = sorted({clip.label for clip in dataset.clips} | set(dataset.empty_labels))
@@ -132,7 +131,8 @@ def train(
     prepared = prepare_encoder(encoder, root / "encoders", threads=threads)
     embedded = embed_clips(dataset.clips, prepared, root / "embeddings", follow)
     fitted = fit_and_compare(embedded, selection.group is not None, seed, known)
-    bonafide = choose_bonafide(bonafide_labels, fitted.best.labels)
+    check_trained(bonafide_labels, fitted.best.labels)
+    bonafide = choose_bonafide(fitted.best.labels, bonafide_labels)
     judged = judge(fitted)
     results = tuple(head_result(head, fitted.test) for head in fitted.heads)
     best = next(result for result in results if result.name == fitted.best.kind.name)
@@ -178,12 +178,6 @@ def train(
     return Training(package, record, embedded.from_cache)
 
 
-def check_out(out: Path) -> None:
-    """Refuse an existing `out` before hours of work, not after them."""
-    if out.exists():
-        raise TrainError(f"{str(out)!r} exists; remove it or choose another folder")
-
-
 def check_bonafide(wanted: Sequence[str] | None, known: Sequence[str]) -> None:
     """Refuse a bona fide label that no clip has."""
     for label in wanted or ():
@@ -193,16 +187,11 @@ def check_bonafide(wanted: Sequence[str] | None, known: Sequence[str]) -> None:
             )
 
 
-def choose_bonafide(wanted: Sequence[str] | None, labels: Sequence[str]) -> tuple[str, ...]:
-    """The labels that mean a real human voice.
-
-    Raises:
-        TrainError: one that was asked for could not be trained on.
-    """
+def check_trained(wanted: Sequence[str] | None, labels: Sequence[str]) -> None:
+    """Refuse a bona fide label that could not be trained on."""
     for label in wanted or ():
         if label not in labels:
             raise TrainError(f"the bona fide label {label!r} has too few clips; give more of them")
-    return tuple(wanted) if wanted else tuple(label for label in labels if label == BONAFIDE)
 
 
 def fit_and_compare(

@@ -15,6 +15,7 @@ import soundfile
 
 from edge_detect import Detection, Detector
 from edge_detect.store import open_package
+from edge_export import ExportError
 from edge_train import Selection, TrainError, Training, train
 from edge_train.errors import DatasetError
 from edge_train.heads import KINDS
@@ -202,7 +203,7 @@ def test_a_bonafide_label_that_is_none(
 
 def test_an_existing_folder_is_refused_before_any_work(trainer: Trainer, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
-    with pytest.raises(TrainError, match="exists; remove it or choose another folder"):
+    with pytest.raises(ExportError, match="exists; remove it or choose another folder"):
         trainer(Path("nowhere"))
 
 

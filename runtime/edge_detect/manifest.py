@@ -1,17 +1,48 @@
 """manifest.json of a model package: what its files are, how they were made, how to run them."""
 
 import json
+import math
 import re
 import types
 import typing
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edge_detect.errors import InvalidManifest
 
-SCHEMA = 1
+SCHEMA = 2
 MANIFEST_FILE = "manifest.json"
+
+DEVICES = ("cpu", "cuda")
+
+# What schema 1 didn't say of a graph, and what it meant.
+SINCE_SCHEMA_2: dict[str, Any] = {"devices": list(DEVICES), "quality": None, "speedup": {}}
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How far a graph of lower precision is from fp32's reference, over clips with speech."""
+
+    source: str
+    """What the clips are."""
+    clips: int
+    cosine_min: float
+    """Smallest cosine between the embeddings of a clip, -1 to 1."""
+    cosine_mean: float
+    probability_max_abs: float
+    """Largest difference of a class's probability, 0 to 1."""
+    probability_mean_abs: float
+    flips: int
+    """Clips whose label differs from the reference's."""
+    flip_rate_low: float
+    """Lower end of Wilson's 95 % interval of the rate of flips, 0 to 1."""
+    flip_rate_high: float
+    """Its upper end."""
+    eer: float | None
+    """Equal error rate of this precision, 0 to 1; None where the clips carry no labels."""
+    eer_reference: float | None
+    """The reference's on the same clips."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +59,13 @@ class Graph:
     """Name of the input tensor: waveform (batch, samples) or embedding (batch, hidden)."""
     output: str
     """Name of the output tensor: embedding (batch, hidden) or probabilities (batch, classes)."""
+    devices: tuple[str, ...] = DEVICES
+    """Where it may run: those of "cpu" and "cuda"."""
+    quality: Quality | None = None
+    """What a lower precision costs; None for fp32, and where nobody measured."""
+    speedup: dict[str, float] = field(default_factory=dict)
+    """Kind of CPU (`processor.cpu_kind`) to how many times as fast as the package's fp32 graph it
+    is there: one clip of 4 s, one thread, measured at export. Empty for fp32."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +138,7 @@ class Manifest:
 
 
 def parse_manifest(text: str) -> Manifest:
-    """Read manifest.json.
+    """Read manifest.json; one of schema 1 comes back as schema 2.
 
     Raises:
         InvalidManifest: no JSON, another schema, an unknown or missing key, or a wrong value.
@@ -114,14 +152,38 @@ def parse_manifest(text: str) -> Manifest:
     if not isinstance(data, dict):
         raise InvalidManifest("manifest.json holds no object; export the model again")
     schema = data.get("schema")
-    if schema != SCHEMA:
+    if schema == 1:
+        data = from_schema_1(data)
+    elif schema != SCHEMA:
         raise InvalidManifest(
-            f"manifest.json has schema {schema!r}, this edge-detect reads {SCHEMA}; "
+            f"manifest.json has schema {schema!r}, this edge-detect reads 1 and {SCHEMA}; "
             "install the edge-detect that exported it"
         )
     manifest: Manifest = build(Manifest, data, "")
     check(manifest)
     return manifest
+
+
+def from_schema_1(data: dict[str, Any]) -> dict[str, Any]:
+    """The parsed JSON of a schema 1 manifest as schema 2 would have it."""
+    upgraded = {**data, "schema": SCHEMA}
+    if isinstance(encoders := data.get("encoders"), list):
+        upgraded["encoders"] = [
+            graph_from_schema_1(graph, f"encoders[{i}]") for i, graph in enumerate(encoders)
+        ]
+    if "classifier" in data:
+        upgraded["classifier"] = graph_from_schema_1(data["classifier"], "classifier")
+    return upgraded
+
+
+def graph_from_schema_1(graph: Any, where: str) -> Any:
+    """One graph's record with what schema 1 didn't say; no record is left for `build` to refuse."""
+    if not isinstance(graph, dict):
+        return graph
+    for key in SINCE_SCHEMA_2:
+        if key in graph:
+            raise unknown_key(f"{where}.{key}")
+    return {**graph, **SINCE_SCHEMA_2}
 
 
 def format_manifest(manifest: Manifest) -> str:
@@ -153,19 +215,24 @@ def build_record(kind: Any, value: Any, where: str) -> Any:
     """Build a dataclass whose keys must all be there, and no others."""
     expect(value, dict, where)
     hints = typing.get_type_hints(kind)
-    names = [field.name for field in fields(kind)]
+    names = [member.name for member in fields(kind)]
     prefix = f"{where}." if where else ""
     for key in value.keys() - set(names):
-        raise InvalidManifest(
-            f"manifest.json has the unknown key {prefix + key!r}; "
-            "remove it, or install the edge-detect that wrote it"
-        )
+        raise unknown_key(prefix + key)
     for key in names:
         if key not in value:
             raise InvalidManifest(
                 f"manifest.json lacks the key {prefix + key!r}; export the model again"
             )
     return kind(**{key: build(hints[key], value[key], prefix + key) for key in names})
+
+
+def unknown_key(key: str) -> InvalidManifest:
+    """The error that says which key this version doesn't know."""
+    return InvalidManifest(
+        f"manifest.json has the unknown key {key!r}; "
+        "remove it, or install the edge-detect that wrote it"
+    )
 
 
 def expect(value: Any, kind: type, where: str) -> None:
@@ -194,6 +261,8 @@ def check(manifest: Manifest) -> None:
             re.fullmatch("[0-9a-f]{64}", entry.sha256) is not None,
             f"no sha256 in hex for {entry.file!r}",
         )
+    for graph in (*manifest.encoders, manifest.classifier):
+        check_graph(graph)
     precisions = [graph.precision for graph in manifest.encoders]
     require(bool(precisions), "no encoder graph")
     require(len(set(precisions)) == len(precisions), f"a precision twice: {precisions}")
@@ -203,6 +272,25 @@ def check(manifest: Manifest) -> None:
         require(label in manifest.labels, f"the bona fide label {label!r}, which is no label")
     require(manifest.sample_rate > 0, f"the sample rate {manifest.sample_rate}")
     require(manifest.min_samples > 0, f"{manifest.min_samples} minimum samples")
+
+
+def check_graph(graph: Graph) -> None:
+    """Refuse a graph that could run nowhere, and measurements that can't have been taken."""
+    require(
+        bool(graph.devices) and set(graph.devices) <= set(DEVICES),
+        f"the devices {', '.join(graph.devices) or '(none)'} for {graph.file!r}",
+    )
+    for kind, speedup in graph.speedup.items():
+        require(
+            math.isfinite(speedup) and speedup > 0,
+            f"the speedup {speedup} on {kind!r} for {graph.file!r}",
+        )
+    if graph.quality:
+        quality = graph.quality
+        require(
+            0 <= quality.flips <= quality.clips and quality.clips > 0,
+            f"{quality.flips} flips of {quality.clips} clips for {graph.file!r}",
+        )
 
 
 def require(holds: bool, what: str) -> None:

@@ -3,11 +3,21 @@
 Exit codes: 0 the package was written, 1 it was not, 2 usage.
 """
 
+from enum import Enum
 from typing import Annotated, Literal
 
 import typer
 
 from edge_export.command import BonafideLabels, Licence, ModelName, NewFolder, one_line_errors
+
+
+class Precision(str, Enum):
+    """What `--precision` takes; typer knows lists of enums only."""
+
+    fp32 = "fp32"
+    int8 = "int8"
+    fp16 = "fp16"
+
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
 
@@ -39,6 +49,31 @@ def export(
         Literal["torch", "optimum"],
         typer.Option(help="Turns safetensors into a graph; optimum is an extra of its own."),
     ] = "torch",
+    graph: Annotated[
+        Literal["fast", "standard", "plain"] | None,
+        typer.Option(
+            help="The fp32 graph: for onnxruntime's CPU, in standard ONNX operators alone, or as "
+            "torch's exporter writes it.  [default: fast]",
+        ),
+    ] = None,
+    precision: Annotated[
+        list[Precision] | None,
+        typer.Option(help="A graph besides fp32: int8 for CPUs, fp16 for GPUs; repeatable."),
+    ] = None,
+    quality_clips: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Clips on which lower precisions are judged, in sub-folders named by label.  "
+            "[default: synthetic]",
+        ),
+    ] = None,
+    max_flips: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE", min=0, max=1, help="Clips whose verdict a lower precision may change."
+        ),
+    ] = 0.01,
     classifier_revision: Annotated[
         str | None, typer.Option(help="Branch, tag or commit of the classifier on the hub.")
     ] = None,
@@ -76,6 +111,10 @@ def export(
             name=name,
             revision=revision,
             exporter=exporter,
+            graph=graph,
+            precisions=[p.value for p in precision or ()],
+            quality_folder=quality_clips,
+            max_flips=max_flips,
             licence=licence,
             source=head.origin,
             golden=golden or (),

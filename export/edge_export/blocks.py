@@ -26,8 +26,9 @@ IR_VERSION = 9
 class Block:
     """One graph, or the body of a loop, whose weights are its own."""
 
-    def __init__(self, prefix: str = "") -> None:
+    def __init__(self, prefix: str = "", float_type: Any = np.float32) -> None:
         self._prefix = prefix
+        self._float_type = np.dtype(float_type)
         self._count = 0
         self._nodes: list[onnx.NodeProto] = []
         self._weights: list[onnx.TensorProto] = []
@@ -43,8 +44,12 @@ class Block:
         return self._known[key]
 
     def floats(self, array: Array) -> Value:
-        """A float32 constant."""
-        return self.weight(np.asarray(array, np.float32))
+        """A constant in the graph's own float type."""
+        return self.weight(np.asarray(array, self._float_type))
+
+    def cast(self, value: Value) -> Value:
+        """The tensor in the graph's own float type."""
+        return self.node("Cast", value, to=helper.np_dtype_to_tensor_dtype(self._float_type))
 
     def ints(self, *values: int) -> Value:
         """An int64 vector: axes, bounds, a shape."""
@@ -71,7 +76,7 @@ class Block:
         The body may read the tensors of this block. Its weights are put into its own graph: what
         onnxruntime packs in advance has to be constant there.
         """
-        inner = Block(self._name("body") + "_")
+        inner = Block(self._name("body") + "_", self._float_type)
         index, go_on, state = (inner._name(name) for name in ("index", "go_on", "state"))
         result = body(inner, index, state)
         kept = inner.node("Identity", go_on)

@@ -1,6 +1,6 @@
 """README.md of a model package: the model card."""
 
-from edge_detect.manifest import Manifest
+from edge_detect.manifest import Manifest, Quality
 
 
 def render_card(manifest: Manifest, notes: str) -> str:
@@ -22,6 +22,7 @@ def render_card(manifest: Manifest, notes: str) -> str:
         f"is {bonafide or 'not stated, so there is no spoof probability'}",
         f"- Input: mono, {manifest.sample_rate} Hz, at least {manifest.min_samples} samples",
         f"- Precisions: {', '.join(graph.precision for graph in manifest.encoders)}",
+        *(quality_line(g.precision, g.quality) for g in manifest.encoders if g.quality),
         f"- Licence: {manifest.licence}",
         f"- Parity with {reference} and scikit-learn over {parity.clips} clips of up to "
         f"{parity.max_seconds:g} s: embedding within {parity.embedding_max_abs:.1e}, cosine "
@@ -29,3 +30,13 @@ def render_card(manifest: Manifest, notes: str) -> str:
         f"{parity.probability_max_abs:.1e}",
     ]
     return "\n".join([*lines, *(["", notes.strip()] if notes else []), ""])
+
+
+def quality_line(precision: str, quality: Quality) -> str:
+    """What a lower precision costs."""
+    return (
+        f"- {precision} against fp32, over {quality.clips} clips ({quality.source}): "
+        f"{quality.flips} verdicts changed (95 % interval {quality.flip_rate_low:.1%} to "
+        f"{quality.flip_rate_high:.1%}), probabilities within {quality.probability_max_abs:.1e}, "
+        f"cosine at least {quality.cosine_min:.6f}"
+    )

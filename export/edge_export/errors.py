@@ -7,7 +7,8 @@
         ├── HubError         hub_failed       the Hugging Face hub did not give what was asked for
         ├── EncoderError     encoder_invalid  the Wav2Vec2 checkpoint can't be used
         ├── HeadError        head_invalid     the scaler or the classifier can't be used
-        └── ParityError      parity_failed    the graphs differ from torch and scikit-learn
+        ├── ParityError      parity_failed    the graphs differ from torch and scikit-learn
+        └── QualityError     quality_failed   a lower precision changes too many verdicts
 """
 
 from edge_detect.errors import EdgeDetectError
@@ -41,6 +42,12 @@ class ParityError(ExportError):
     """The exported graphs don't give what torch and scikit-learn give."""
 
     type = "parity_failed"
+
+
+class QualityError(ExportError):
+    """A graph of lower precision changes more verdicts than it may."""
+
+    type = "quality_failed"
 
 
 def first_line(error: BaseException) -> str:

@@ -6,6 +6,7 @@ It computes what PooledEncoder does, with the same signature as `graph.write_pla
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import onnx
 from onnx import TensorProto
 from torch.nn import LayerNorm, Linear, Module
@@ -25,6 +26,7 @@ from edge_export.layers import (
     stable_transformer_layer,
     transformer_layer,
 )
+from edge_export.quantisation import Int8Operators
 
 
 def write_fast_graph(encoder: Encoder, path: Path) -> None:
@@ -49,9 +51,32 @@ def write_standard_graph(encoder: Encoder, path: Path) -> None:
     save_graph(build_graph(encoder, StandardOperators(), chunked=False), path)
 
 
-def build_graph(encoder: Encoder, operators: Operators, chunked: bool) -> onnx.ModelProto:
-    """The whole encoder."""
-    block = Block()
+def write_int8_graph(encoder: Encoder, path: Path) -> None:
+    """The fast graph with the linear layers of the transformer in int8; all else is float32.
+
+    Raises:
+        EncoderError: the encoder has a part that is not known here.
+        ExportError: the graph does not fit into one file.
+    """
+    save_graph(build_graph(encoder, Int8Operators(), chunked=True), path)
+
+
+def write_fp16_graph(encoder: Encoder, path: Path) -> None:
+    """The standard graph in float16, for GPUs; normalisation, its folding and the mean are not.
+
+    Raises:
+        EncoderError: the encoder has a part that is not known here.
+        ExportError: the graph does not fit into one file.
+    """
+    block = Block(float_type=np.float16)
+    save_graph(build_graph(encoder, StandardOperators(), chunked=False, block=block), path)
+
+
+def build_graph(
+    encoder: Encoder, operators: Operators, chunked: bool, block: Block | None = None
+) -> onnx.ModelProto:
+    """The whole encoder, in float32 or the float type of `block`."""
+    block = block or Block()
     waveform = normalise(block, INPUT) if encoder.normalize else INPUT
     frames = front_end(block, waveform, encoder, chunked)
     hidden = transformer(block, frames, encoder, operators)

@@ -26,6 +26,7 @@ Frames: TypeAlias = Callable[[Block, Value], Value]
 def front_end(block: Block, waveform: Value, encoder: Encoder, chunked: bool) -> Value:
     """(batch, samples) -> (batch, F, channels), whole or in chunks of a second."""
     frames = frame_builder(block, waveform, encoder)
+    waveform = block.cast(waveform)
     return in_chunks(block, waveform, encoder, frames) if chunked else frames(block, waveform)
 
 
@@ -144,7 +145,7 @@ def folded_group_norm(block: Block, waveform: Value, layer: Module) -> Value:
     gain, shift = (block.weight(double(p)[:, np.newaxis]) for p in (norm.weight, norm.bias))
     clip = block.node("Unsqueeze", waveform, block.ints(1))
     [kernel] = convolved.kernel_size
-    copies = block.floats(np.eye(kernel)[:, np.newaxis])
+    copies = block.weight(np.eye(kernel, dtype=np.float32)[:, np.newaxis])
     windows = block.node("Conv", clip, copies, strides=list(convolved.stride))
     exact = block.node("Cast", windows, to=TensorProto.DOUBLE)  # (batch, kernel, T)
     mean = block.node("ReduceMean", exact, block.ints(2))
@@ -159,7 +160,7 @@ def folded_group_norm(block: Block, waveform: Value, layer: Module) -> Value:
     scaled = block.node("Mul", weight, scale)  # (batch, channels, kernel)
     bias = block.node("Sub", shift, block.node("MatMul", scaled, mean))  # (batch, channels, 1)
     folded = block.node("Concat", scaled, bias, axis=2)
-    return block.node("Cast", folded, to=TensorProto.FLOAT)
+    return block.cast(folded)
 
 
 def double(parameter: object) -> Array:

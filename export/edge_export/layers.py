@@ -165,8 +165,10 @@ class StandardOperators:
 
     def linear(self, block: Block, hidden: Value, *layers: Linear) -> list[Value]:
         return [
-            block.node("Gemm", hidden, block.floats(array(l.weight).T), block.floats(array(l.bias)))
-            for l in layers
+            block.node(
+                "Gemm", hidden, block.floats(array(layer.weight).T), block.floats(array(layer.bias))
+            )
+            for layer in layers
         ]
 
     def feed_forward(self, block: Block, hidden: Value, layer: Module, kind: str) -> Value:

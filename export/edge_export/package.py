@@ -31,10 +31,11 @@ from edge_export.heads import Head
 from edge_export.parity import Reference, prove_probabilities
 from edge_export.prepared import PreparedEncoder, Proven, trust
 from edge_export.probes import Probe, golden_probes
+from edge_export.quality import MAX_FLIP_RATE, judge_graph, quality_clips
 from edge_export.whole import whole_or_nothing
 
 if TYPE_CHECKING:
-    from edge_export.conversion import Exporter
+    from edge_export.conversion import Exporter, Form, Precision
 
 CLASSIFIER_FILE = "classifier.onnx"
 CARD_FILE = "README.md"
@@ -64,6 +65,10 @@ def export_package(
     name: str | None = None,
     revision: str | None = None,
     exporter: "Exporter" = "torch",
+    graph: "Form | None" = None,
+    precisions: "Sequence[Precision]" = ("fp32",),
+    quality_folder: str | os.PathLike[str] | None = None,
+    max_flips: float = MAX_FLIP_RATE,
     licence: str = "not stated",
     source: str = "scikit-learn objects",
     golden: Sequence[Source] = (),
@@ -85,6 +90,12 @@ def export_package(
         name: of the model; the folder's where not given.
         revision: branch, tag or commit of the hub repository.
         exporter: what turns safetensors into a graph: "torch" or "optimum".
+        graph: "fast" (the default), "standard" for providers without onnxruntime's own operators,
+            or "plain", as torch's exporter writes it.
+        precisions: "int8" (CPU) and "fp16" (GPU) besides "fp32", which is always there.
+        quality_folder: clips on which they are judged, in sub-folders named by label where the
+            labels are known; clips made by arithmetic where not given.
+        max_flips: share of those clips, 0 to 1, whose label a lower precision may change.
         licence: of the weights.
         source: what the scaler and the classifier come from.
         golden: real clips whose answers are stored with the package; synthetic ones where none.
@@ -99,7 +110,7 @@ def export_package(
         AudioError: a golden clip can't be read.
     """
     from edge_export.checkpoint import open_checkpoint  # behind it stand torch and transformers
-    from edge_export.conversion import convert_encoder, open_encoder
+    from edge_export.conversion import Conversion, convert_encoder, open_encoder
 
     head = make_head(scaler, classifier, labels, source)
     bonafide = choose_bonafide(head.labels, bonafide_labels)
@@ -109,8 +120,10 @@ def export_package(
         loaded = open_encoder(checkpoint)
         check_widths(loaded.hidden_size, head)
         clips = golden_clips(golden, loaded.sample_rate)
-        proven = convert_encoder(loaded, checkpoint, folder, exporter)
-        finish_package(folder, proven, head, clips, description)
+        how = Conversion(exporter, graph, tuple(precisions))
+        proven = convert_encoder(loaded, checkpoint, folder, how)
+        graphs = judged(proven, head, bonafide, quality_folder, max_flips)
+        finish_package(folder, proven, graphs, head, clips, description)
     return Path(out)
 
 
@@ -131,8 +144,8 @@ def export_head(
 ) -> Path:
     """Export a scikit-learn head beside an encoder that was exported before, without torch.
 
-    The arguments are those of `export_package`; `attachments` are further files of the package,
-    name to content. The embedding's parity is the one that the encoder was exported with.
+    Of the encoder, the fp32 graph is taken. The arguments are those of `export_package`;
+    `attachments` are further files of the package, name to content. The embedding's parity is the one that the encoder was exported with.
 
     Raises:
         ExportError: an input can't be used, or the classifier graph doesn't give what scikit-learn
@@ -148,14 +161,39 @@ def export_head(
         for graph in encoder.record.graphs:
             (folder / graph.file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(encoder.folder / graph.file, folder / graph.file)
-        finish_package(folder, trust(encoder), head, clips, description)
+        finish_package(folder, trust(encoder), encoder.record.graphs, head, clips, description)
         for file, content in (attachments or {}).items():
             (folder / file).write_bytes(content)
     return Path(out)
 
 
+def judged(
+    proven: Proven,
+    head: Head,
+    bonafide: Sequence[str],
+    quality_folder: str | os.PathLike[str] | None,
+    max_flips: float,
+) -> tuple[Graph, ...]:
+    """The encoder's graphs, those of lower precision with what they cost this head.
+
+    Raises:
+        QualityError: one changes too many verdicts.
+    """
+    exact, *lower = proven.encoder.record.graphs
+    if not lower:
+        return (exact,)
+    clips = quality_clips(quality_folder, proven.encoder.sample_rate, head.labels)
+    rest = [judge_graph(g, proven.encoder, head, bonafide, clips, max_flips) for g in lower]
+    return (exact, *rest)
+
+
 def finish_package(
-    folder: Path, proven: Proven, head: Head, clips: Sequence[Probe], description: Description
+    folder: Path,
+    proven: Proven,
+    graphs: tuple[Graph, ...],
+    head: Head,
+    clips: Sequence[Probe],
+    description: Description,
 ) -> None:
     """Write what stands beside the encoder graphs, and prove the classifier graph."""
     graph = write_classifier(head, folder)
@@ -170,7 +208,7 @@ def finish_package(
         normalize=encoder.normalize,
         labels=head.labels,
         bonafide_labels=description.bonafide_labels,
-        encoders=encoder.graphs,
+        encoders=graphs,
         classifier=graph,
         golden=write_golden(folder, proven.reference, head, clips),
         provenance=Provenance(

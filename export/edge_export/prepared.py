@@ -116,12 +116,15 @@ def prepare_encoder(
 
 
 def encoder_of_package(package: ModelPackage, threads: int | None = None) -> PreparedEncoder:
-    """The encoder graphs of a model package, checked against its manifest."""
+    """The fp32 graph of a model package, checked against its manifest.
+
+    What a lower precision costs depends on the head: it is no part of an encoder for another one.
+    """
     manifest = package.manifest
-    for graph in manifest.encoders:
-        package.verified(graph)
+    exact = package.encoder("fp32")
+    package.verified(exact)
     record = EncoderRecord(
-        graphs=manifest.encoders,
+        graphs=(exact,),
         sample_rate=manifest.sample_rate,
         min_samples=manifest.min_samples,
         hidden_size=manifest.hidden_size,

@@ -9,6 +9,7 @@ import numpy.typing as npt
 SEED = 20_261_123
 PROBE_SECONDS = (0.1, 0.5, 1.0, 4.0, 10.0)
 GOLDEN_SECONDS = (1.0, 4.0)
+QUALITY_CLIPS = 100
 
 
 @dataclass(frozen=True)
@@ -19,15 +20,20 @@ class Probe:
     waveform: npt.NDArray[np.float32]
 
 
-def voice(seconds: float, sample_rate: int) -> npt.NDArray[np.float32]:
-    """Something that moves as speech does: a gliding harmonic tone in syllables, over noise."""
+def voice(
+    seconds: float, sample_rate: int, height: float = 140.0, noise_level: float = 0.01
+) -> npt.NDArray[np.float32]:
+    """Something that moves as speech does: a gliding harmonic tone in syllables, over noise.
+
+    `height` is its mean pitch in Hz.
+    """
     time = np.arange(round(seconds * sample_rate)) / sample_rate
-    pitch = 140 + 40 * np.sin(2 * np.pi * 0.7 * time)  # Hz
+    pitch = height + 40 * np.sin(2 * np.pi * 0.7 * time)  # Hz
     phase = 2 * np.pi * np.cumsum(pitch) / sample_rate
     tone = sum(np.sin(k * phase) / k for k in range(1, 20))
     syllables = 0.5 - 0.5 * np.cos(2 * np.pi * 3 * time + 0.5)  # three a second
     noise = np.random.default_rng(SEED).standard_normal(time.size)
-    return (0.2 * syllables * tone + 0.01 * noise).astype(np.float32)
+    return (0.2 * syllables * tone + noise_level * noise).astype(np.float32)
 
 
 def parity_probes(sample_rate: int, min_samples: int) -> list[Probe]:
@@ -45,6 +51,18 @@ def parity_probes(sample_rate: int, min_samples: int) -> list[Probe]:
 def golden_probes(sample_rate: int) -> list[Probe]:
     """The clips that travel with a package where the caller gives none."""
     return [Probe(f"voice_{seconds:g}s", voice(seconds, sample_rate)) for seconds in GOLDEN_SECONDS]
+
+
+def quality_probes(sample_rate: int) -> list[Probe]:
+    """Voices of all heights and in all noise, on which a lower precision is judged."""
+    rng = np.random.default_rng(SEED)
+    return [
+        Probe(
+            f"voice {i}",
+            voice(rng.uniform(1, 3), sample_rate, rng.uniform(80, 300), 10 ** rng.uniform(-4, -1)),
+        )
+        for i in range(QUALITY_CLIPS)
+    ]
 
 
 def max_seconds(probes: Sequence[Probe], sample_rate: int) -> float:

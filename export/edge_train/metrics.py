@@ -5,21 +5,19 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest  # type: ignore[import-untyped]
 from sklearn.metrics import (
     accuracy_score,
     confusion_matrix,
     f1_score,
     precision_recall_fscore_support,
     roc_auc_score,
-    roc_curve,
 )
+
+from edge_export.rates import equal_error_rate, wilson_interval
 
 Names: TypeAlias = npt.NDArray[np.str_]
 Scores: TypeAlias = npt.NDArray[np.float64]
 Embeddings: TypeAlias = npt.NDArray[np.float32]
-
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -105,16 +103,3 @@ def average_figures(truth: Names, predicted: Names, average: str) -> ClassFigure
         truth, predicted, average=average, zero_division=0
     )
     return ClassFigures(float(precision), float(recall), float(f1), len(truth))
-
-
-def wilson_interval(right: int, clips: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share (Wilson, 1927)."""
-    interval = binomtest(right, clips).proportion_ci(CONFIDENCE, method="wilson")
-    return float(interval.low), float(interval.high)
-
-
-def equal_error_rate(positive: npt.NDArray[np.bool_], scores: Scores) -> float:
-    """Where false alarms equal misses, interpolated on the ROC curve; the same for either class."""
-    false_alarms, hits, _ = roc_curve(positive, scores)
-    # False alarms less misses rise from -1 to 1 along the curve, and both are linear in between.
-    return float(np.interp(0, false_alarms + hits - 1, false_alarms))

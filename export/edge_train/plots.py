@@ -18,7 +18,8 @@ from scipy.stats import norm  # type: ignore[import-untyped]
 from sklearn.decomposition import PCA
 from sklearn.metrics import det_curve, roc_curve
 
-from edge_train.metrics import Names, Scores, equal_error_rate, most_probable
+from edge_export.rates import equal_error_rate
+from edge_train.metrics import Names, Scores, most_probable
 
 SIZE_INCHES = (4.6, 4.2)
 WIDE_INCHES = (9.4, 5.0)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from edge_train.metrics import equal_error_rate, measure, wilson_interval
+from edge_export.rates import equal_error_rate, wilson_interval
+from edge_train.metrics import measure
 
 
 def test_figures_of_three_labels() -> None:

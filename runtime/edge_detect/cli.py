@@ -19,6 +19,7 @@ from edge_detect.detection import Device, Failure
 from edge_detect.errors import EdgeDetectError, ModelError, TruncatedAudio
 from edge_detect.fetching import Fetching
 from edge_detect.output import Format, Result, write_results
+from edge_detect.precision import AUTO
 from edge_detect.store import DEFAULT_MODEL, installed_packages, open_package
 
 EXIT_FAILED = 1
@@ -136,8 +137,15 @@ def detect(
         from edge_detect.detector import Detector  # onnxruntime: 0.3 s that --help doesn't need
 
         detector = Detector.load(
-            model, device=device, precision=precision, threads=threads, fetching=fetching
+            model,
+            device=device,
+            precision=precision,
+            threads=threads,
+            fetching=fetching,
+            expected_sources=len(files),
         )
+    if precision == AUTO and len(detector.manifest.encoders) > 1 and sys.stderr.isatty():
+        sys.stderr.write(f"precision {detector.precision_reason}\n")
     results: Iterable[Result] = detector.predict_batch(files)
     if shows_progress(len(files), form):
         results = progress_bar(results, len(files))

@@ -1,9 +1,8 @@
 """onnxruntime, and nothing of it outside: providers, threads, named inputs and outputs."""
 
-import os
 import warnings
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,15 +11,37 @@ import onnxruntime
 from edge_detect.detection import Device
 from edge_detect.errors import DeviceUnavailable, InferenceError, ModelCorrupted
 from edge_detect.manifest import Graph
+from edge_detect.processor import usable_cpus
 
 Tensor: TypeAlias = npt.NDArray[np.float32]
 
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
 
+# TF32 rounds the factors of a float32 product to 10 bits: 1e-3 of the reference is no parity.
+CUDA_OPTIONS = {"use_tf32": "0"}
+
+# Threads that wait for work spin only while a graph runs: sessions of one process, used in turns,
+# would otherwise take the processors from each other.
+SESSION_OPTIONS = {"session.force_spinning_stop": "1"}
+
+
+class Stop:
+    """Ends runs that were given it: those under way at the next node, those to come at once."""
+
+    def __init__(self) -> None:
+        self.options = onnxruntime.RunOptions()
+
+    def set(self) -> None:
+        """End the runs; they raise InferenceError."""
+        self.options.terminate = True
+
 
 class GraphSession:
-    """One ONNX graph with one float32 input and the one float32 output that is wanted."""
+    """One ONNX graph with one float32 input and the one float32 output that is wanted.
+
+    Several threads may call `run` at the same time: they share the weights.
+    """
 
     def __init__(self, path: Path, graph: Graph, device: Device, threads: int | None) -> None:
         """Load the graph.
@@ -35,14 +56,15 @@ class GraphSession:
         check_device(device, self.device)
         check_names(self._session, graph)
 
-    def run(self, tensor: Tensor) -> Tensor:
+    def run(self, tensor: Tensor, stop: Stop | None = None) -> Tensor:
         """Run the graph on (batch, …) and return (batch, …), both float32.
 
         Raises:
-            InferenceError: onnxruntime failed, or the result is not finite.
+            InferenceError: onnxruntime failed, the result is not finite, or `stop` was set.
         """
+        run = run_bound if self.device == "cuda" else run_plain
         try:
-            [result] = self._session.run([self._graph.output], {self._graph.input: tensor})
+            result = run(self._session, self._graph, tensor, stop.options if stop else None)
         except Exception as error:  # onnxruntime's own exceptions share no other base
             reason = str(error).splitlines()[0]
             raise InferenceError(
@@ -57,6 +79,29 @@ class GraphSession:
         return output
 
 
+def run_plain(
+    session: "onnxruntime.InferenceSession", graph: Graph, tensor: Tensor, options: Any
+) -> Any:
+    """Run on the CPU, where onnxruntime reads the input in place."""
+    [result] = session.run([graph.output], {graph.input: tensor}, options)
+    return result
+
+
+def run_bound(
+    session: "onnxruntime.InferenceSession", graph: Graph, tensor: Tensor, options: Any
+) -> Any:
+    """Run with input and output bound to the host: one copy to the device and one back.
+
+    Each call has a binding of its own, so that calls from several threads can't mix.
+    """
+    binding = session.io_binding()
+    binding.bind_cpu_input(graph.input, np.ascontiguousarray(tensor))
+    binding.bind_output(graph.output, "cpu")
+    session.run_with_iobinding(binding, options)
+    [result] = binding.copy_outputs_to_cpu()
+    return result
+
+
 def create_session(
     path: Path, device: Device, threads: int | None
 ) -> "onnxruntime.InferenceSession":
@@ -65,6 +110,8 @@ def create_session(
     options.intra_op_num_threads = threads or usable_cpus()
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors only: they come back as exceptions as well
+    for key, value in SESSION_OPTIONS.items():
+        options.add_session_config_entry(key, value)
     wanted = providers(device)
     try:
         return onnxruntime.InferenceSession(path, options, providers=wanted)
@@ -76,15 +123,27 @@ def create_session(
         ) from error
 
 
-def providers(device: Device) -> list[str]:
-    """Execution providers for a device; "auto" takes CUDA where this onnxruntime has it."""
+def providers(device: Device) -> list[Any]:
+    """Execution providers for a device, with their options."""
+    on_cuda = "cuda" in possible_devices(device)
+    return [(CUDA, CUDA_OPTIONS), CPU] if on_cuda else [CPU]
+
+
+def possible_devices(device: Device) -> tuple[str, ...]:
+    """Those of "cuda" and "cpu" that `device` can mean with this onnxruntime, the best first.
+
+    Raises:
+        DeviceUnavailable: `device` is "cuda" and this onnxruntime has no CUDA provider.
+    """
     has_cuda = CUDA in onnxruntime.get_available_providers()
     if device == "cuda" and not has_cuda:
         raise DeviceUnavailable(
             f"the installed onnxruntime {onnxruntime.__version__} has no CUDA provider; "
             "replace onnxruntime by onnxruntime-gpu, or use device 'cpu'"
         )
-    return [CUDA, CPU] if has_cuda and device != "cpu" else [CPU]
+    if device == "auto":
+        return ("cuda", "cpu") if has_cuda else ("cpu",)
+    return (device,)
 
 
 def check_device(wanted: Device, got: str) -> None:
@@ -97,13 +156,6 @@ def check_device(wanted: Device, got: str) -> None:
         raise DeviceUnavailable(remedy)
     if wanted == "auto" and got != "cuda" and CUDA in onnxruntime.get_available_providers():
         warnings.warn(remedy, RuntimeWarning, stacklevel=2)
-
-
-def usable_cpus() -> int:
-    """Processors that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def check_names(session: "onnxruntime.InferenceSession", graph: Graph) -> None:

@@ -45,14 +45,12 @@ class ModelPackage:
         return path
 
     def encoder(self, precision: str) -> Graph:
-        """The encoder graph of a precision; "auto" takes the first that the manifest lists.
+        """The encoder graph of a precision.
 
         Raises:
             PrecisionUnavailable: the package has none of that precision.
         """
         encoders = {graph.precision: graph for graph in self.manifest.encoders}
-        if precision == "auto":
-            return self.manifest.encoders[0]
         if precision not in encoders:
             raise PrecisionUnavailable(
                 f"the model {self.manifest.name!r} has no precision {precision!r}; "

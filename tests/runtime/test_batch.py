@@ -178,7 +178,7 @@ def test_a_warning_is_not_kept(containers: dict[str, Path]) -> None:
     for name, module in list(sys.modules.items()):
         if name.startswith("edge_detect"):
             keys = getattr(module, "__warningregistry__", {})
-            assert not [key for key in keys if TruncatedAudio in key]
+            assert not [key for key in keys if key != "version" and TruncatedAudio in key]
 
 
 MEMORY_SCRIPT = """

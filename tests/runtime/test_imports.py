@@ -14,12 +14,14 @@ HEAVY = {"torch", "transformers", "sklearn", "skl2onnx", "onnx", "joblib", "libr
 
 # What a detection may import, direction as in CONTRIBUTING: errors first, the command last.
 LAYERS = [
-    {"errors", "lazy"},
+    {"errors", "lazy", "processor", "workers"},
     {"decoding", "fetching", "manifest"},
     {"remote"},
     {"audio", "detection", "store"},
-    {"session"},
+    {"precision", "session"},
+    {"encoder"},
     {"detector", "output"},
+    {"bench"},
     {"cli"},
     {"__init__", "__main__"},
 ]

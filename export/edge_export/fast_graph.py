@@ -21,6 +21,7 @@ from edge_export.layers import (
     Shape,
     StandardOperators,
     adapter,
+    gemm,
     layer_norm,
     position,
     stable_transformer_layer,
@@ -114,7 +115,7 @@ def projection(block: Block, frames: Value, layer: Module) -> Value:
     linear = cast(Linear, layer.projection)
     normed = layer_norm(block, frames, cast(LayerNorm, layer.layer_norm))
     rows = block.node("Reshape", normed, block.ints(-1, linear.in_features))
-    return StandardOperators().linear(block, rows, linear)[0]
+    return gemm(block, rows, linear)
 
 
 def mean_over_time(block: Block, hidden: Value) -> Value:

@@ -160,16 +160,17 @@ def adapter(block: Block, hidden: Value, layer: Module) -> Value:
     return block.node("Transpose", hidden, perm=[0, 2, 1])
 
 
+def gemm(block: Block, hidden: Value, layer: Linear) -> Value:
+    """(rows, in) -> (rows, out)."""
+    weight, bias = block.floats(array(layer.weight).T), block.floats(array(layer.bias))
+    return block.node("Gemm", hidden, weight, bias)
+
+
 class StandardOperators:
     """Operators of the ONNX standard alone, in float32."""
 
     def linear(self, block: Block, hidden: Value, *layers: Linear) -> list[Value]:
-        return [
-            block.node(
-                "Gemm", hidden, block.floats(array(layer.weight).T), block.floats(array(layer.bias))
-            )
-            for layer in layers
-        ]
+        return [gemm(block, hidden, layer) for layer in layers]
 
     def feed_forward(self, block: Block, hidden: Value, layer: Module, kind: str) -> Value:
         [wide] = self.linear(block, hidden, cast(Linear, layer.intermediate_dense))

@@ -145,7 +145,8 @@ def export_head(
     """Export a scikit-learn head beside an encoder that was exported before, without torch.
 
     Of the encoder, the fp32 graph is taken. The arguments are those of `export_package`;
-    `attachments` are further files of the package, name to content. The embedding's parity is the one that the encoder was exported with.
+    `attachments` are further files of the package, name to content. The embedding's parity is the
+    one that the encoder was exported with.
 
     Raises:
         ExportError: an input can't be used, or the classifier graph doesn't give what scikit-learn

@@ -1,12 +1,10 @@
 """Layers in 8-bit integers: u8 activations, quantised as they come, by s8 weights."""
 
-from typing import cast
-
 import numpy as np
-from torch.nn import Linear, Module
+from torch.nn import Linear
 
 from edge_export.blocks import MICROSOFT, Array, Block, Value
-from edge_export.layers import FastOperators, activation, array
+from edge_export.layers import FastOperators, StandardOperators, array
 
 INT8_MAX = 127
 
@@ -19,11 +17,7 @@ class Int8Operators(FastOperators):
         levels, scale, zero = block.nodes("DynamicQuantizeLinear", hidden, outputs=3)
         return [integer_product(block, levels, scale, zero, layer) for layer in layers]
 
-    def feed_forward(self, block: Block, hidden: Value, layer: Module, kind: str) -> Value:
-        [wide] = self.linear(block, hidden, cast(Linear, layer.intermediate_dense))
-        active = activation(block, wide, kind)
-        [narrow] = self.linear(block, active, cast(Linear, layer.output_dense))
-        return narrow
+    feed_forward = StandardOperators.feed_forward  # by way of `linear`
 
 
 def integer_product(block: Block, hidden: Value, scale: Value, zero: Value, layer: Linear) -> Value:

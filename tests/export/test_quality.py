@@ -19,7 +19,7 @@ from tests.export.conftest import RATE, Exported, noisy_clip
 
 
 def export_lower(small: Exported, out: Path, **options: Any) -> Path:
-    """The small encoder with every precision; noise without meaning decides, so flips are let by."""
+    """The small encoder in every precision; its head is of no meaning, so flips are let by."""
     options = {"precisions": ("int8", "fp16"), "max_flips": 1.0, **options}
     head = small.head
     return export_package(

@@ -19,8 +19,9 @@ from edge_detect.detection import Device, Failure
 from edge_detect.errors import EdgeDetectError, ModelError, TruncatedAudio
 from edge_detect.fetching import Fetching
 from edge_detect.output import Format, Result, write_results
-from edge_detect.precision import AUTO
+from edge_detect.precision import AUTO, choose
 from edge_detect.store import DEFAULT_MODEL, installed_packages, open_package
+from edge_detect.summary import summarise
 
 EXIT_FAILED = 1
 EXIT_MODEL = 3
@@ -180,23 +181,16 @@ def list_models() -> None:
 
 @models.command("show")
 def show_model(model: Annotated[str, typer.Argument(metavar="NAME|FOLDER")]) -> None:
-    """Show what a model package is and how it was made."""
+    """Show what a model package is, what its precisions cost and gain, and how it was made."""
     with exit_on_error():
+        from edge_detect.session import possible_devices
+
         package = open_package(model)
-    manifest = package.manifest
-    rows = {
-        "name": manifest.name,
-        "folder": package.folder,
-        "sha256": package.sha256,
-        "labels": ", ".join(manifest.labels),
-        "bona fide": ", ".join(manifest.bonafide_labels) or "not stated",
-        "precisions": ", ".join(graph.precision for graph in manifest.encoders),
-        "sample rate": f"{manifest.sample_rate} Hz, at least {manifest.min_samples} samples",
-        "encoder": manifest.provenance.encoder,
-        "licence": manifest.licence,
-    }
-    for title, value in rows.items():
-        typer.echo(f"{title:<12} {value}")
+        auto = choose(package, AUTO, possible_devices("auto"))
+    rows = summarise(package, auto)
+    width = max(len(title) for title, _ in rows)
+    for title, text in rows:
+        typer.echo(f"{title:<{width}}  {text}")
 
 
 class Report:

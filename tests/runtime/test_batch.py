@@ -1,10 +1,12 @@
 """Batches: in order, as singles would be answered, failures beside, in flat memory."""
 
 import io
+import itertools
 import json
 import random
 import subprocess
 import sys
+import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
@@ -24,10 +26,20 @@ from tests.runtime.site import Site, redirect, reply, serve
 PROBABILITY_TOLERANCE = 1e-6
 
 
+def load(tiny: Path, threads: int) -> Detector:
+    fetching = Fetching(allow_hosts=("127.0.0.1",))
+    return Detector.load(tiny, device="cpu", threads=threads, fetching=fetching)
+
+
 @pytest.fixture(scope="module")
 def detector(tiny: Path) -> Detector:
-    fetching = Fetching(allow_hosts=("127.0.0.1",))
-    return Detector.load(tiny, device="cpu", threads=1, fetching=fetching)
+    return load(tiny, 1)
+
+
+@pytest.fixture(scope="module", params=[1, 2, 3])
+def any_detector(tiny: Path, request: pytest.FixtureRequest) -> Detector:
+    """One after the other, or as many at a time as there are threads."""
+    return load(tiny, request.param)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +129,7 @@ def assert_same(in_batch: Detection | Failure, alone: Any) -> None:
 @pytest.mark.filterwarnings("ignore::edge_detect.errors.TruncatedAudio")
 @pytest.mark.parametrize("seed", range(10))
 def test_a_batch_gives_what_singles_give(
-    detector: Detector, speech: Waveform, tmp_path: Path, site: Site, seed: int
+    any_detector: Detector, speech: Waveform, tmp_path: Path, site: Site, seed: int
 ) -> None:
     rng = random.Random(seed)
     draws = [*DRAWS, *rng.choices(DRAWS, k=rng.randrange(12))]
@@ -125,8 +137,8 @@ def test_a_batch_gives_what_singles_give(
     sources = [draw(rng, speech, tmp_path, site) for draw in draws]
     alone: dict[int, Any] = {}
     for index in rng.sample(range(len(sources)), len(sources)):  # in another order
-        alone[index] = single(detector, sources[index])
-    in_batch = list(detector.predict_batch(iter(sources)))
+        alone[index] = single(any_detector, sources[index])
+    in_batch = list(any_detector.predict_batch(iter(sources)))
     assert len(in_batch) == len(sources)
     for index, result in enumerate(in_batch):
         assert_same(result, alone[index])
@@ -151,14 +163,36 @@ def test_a_batch_takes_a_source_only_when_its_answer_is_wanted(
     assert taken == [0, 1]
 
 
-def test_an_empty_batch(detector: Detector) -> None:
-    assert list(detector.predict_batch([])) == []
+def test_an_empty_batch(any_detector: Detector) -> None:
+    assert list(any_detector.predict_batch([])) == []
+    assert list(any_detector.predict_batch(iter([]))) == []
 
 
-def test_a_failure_keeps_nothing_of_its_source(detector: Detector) -> None:
+def test_the_bits_of_a_batch_are_those_of_one_thread(tiny: Path, detector: Detector) -> None:
+    paths = sorted(FIXTURES.glob("*/*.opus"))
+    assert list(load(tiny, 2).predict_batch(paths)) == [detector.predict(path) for path in paths]
+
+
+def test_warnings_reach_the_caller(any_detector: Detector, speech: Waveform) -> None:
+    cut = encoded(speech, 16_000, "WAV")[:50_000]
+    with pytest.warns(TruncatedAudio) as said:
+        results = list(any_detector.predict_batch([cut] * 7))
+    assert [type(result) for result in results] == [Detection] * 7
+    assert len(said) == 7
+
+
+def test_an_endless_batch_that_is_left(any_detector: Detector, speech_path: Path) -> None:
+    results = any_detector.predict_batch(itertools.repeat(speech_path))
+    assert isinstance(next(results), Detection)
+    assert isinstance(next(results), Detection)
+    del results
+    assert not [t for t in threading.enumerate() if t.name.startswith("edge-detect")]
+
+
+def test_a_failure_keeps_nothing_of_its_source(any_detector: Detector) -> None:
     silence = np.zeros(16_000, np.float32)
     content = np.random.default_rng(0).bytes(100_000)
-    of_silence, of_content = detector.predict_batch([(silence, 16_000), content])
+    of_silence, of_content = any_detector.predict_batch([(silence, 16_000), content])
     for failure in (of_silence, of_content):
         assert isinstance(failure, Failure)
         error = failure.error
@@ -188,8 +222,8 @@ import numpy as np
 from edge_detect import Detection, Detector
 from edge_detect.errors import TruncatedAudio
 
-folder, tiny = sys.argv[1:]
-detector = Detector.load(tiny, device="cpu", threads=1)
+folder, tiny, threads = sys.argv[1:]
+detector = Detector.load(tiny, device="cpu", threads=int(threads))
 clip = Path(tiny, "golden", "clip_0.flac")
 content = clip.read_bytes()
 silence = np.zeros(100_000, np.float32)
@@ -218,15 +252,18 @@ print(number, len(failures), resident() - before)
 """
 
 
+@pytest.mark.parametrize("threads", [1, 2])
 def test_memory_is_flat_over_ten_thousand_sources(
-    tiny: Path, tmp_path: Path, speech: Waveform
+    tiny: Path, tmp_path: Path, speech: Waveform, threads: int
 ) -> None:
     cut = tmp_path / "0.wav"
     cut.write_bytes(encoded(speech, 16_000, "WAV")[:8_000])
     for number in range(1, 2_000):
         (tmp_path / f"{number}.wav").hardlink_to(cut)
     result = subprocess.run(
-        [sys.executable, "-c", MEMORY_SCRIPT, tmp_path, tiny], capture_output=True, text=True
+        [sys.executable, "-c", MEMORY_SCRIPT, tmp_path, tiny, str(threads)],
+        capture_output=True,
+        text=True,
     )
     assert result.stderr == ""
     answered, failed, grown_kb = map(int, result.stdout.split())

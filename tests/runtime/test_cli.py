@@ -228,6 +228,60 @@ def test_models(tiny: Path) -> None:
     assert run("models", "show", "nonsense").returncode == 3
 
 
+def test_what_lower_precisions_cost_is_shown(quantised: Path) -> None:
+    shown = run("models", "show", quantised).stdout
+    rows = dict(line.split("  ", 1) for line in shown.splitlines())
+    rows = {title: text.strip() for title, text in rows.items()}
+    assert rows["precisions"] == "fp32, int8-fast, int8, fp16"
+    assert rows["auto here"].startswith(("int8: 1.6 times as fast", "fp32: "))
+    assert rows["int8 measured"] == "on 200 clips: speech"
+    assert rows["int8 cosine"] == "0.998000 at least, 0.999500 on average"
+    assert rows["int8 labels"] == "1 of 200 differ (95 % interval 0.09% to 2.78%)"
+    assert rows["int8 EER"] == "10.10%, +0.10 points from the reference"
+    assert rows["int8 speed"].startswith("1.60 times fp32 on ")
+    assert not [title for title in rows if title.startswith("fp32")]
+
+
+def test_what_auto_took_is_said_on_a_terminal_only(quantised: Path, speech_path: Path) -> None:
+    assert run("--model", quantised, speech_path).stderr == ""
+    assert "precision int8: 1.6 times" in run_on_terminal(
+        "--model", quantised, speech_path, "no.wav"
+    )
+    named = run_on_terminal("--model", quantised, "--precision", "fp32", "no.wav")
+    assert "precision" not in named
+
+
+def test_a_precision_that_the_device_can_not_run(quantised: Path, speech_path: Path) -> None:
+    result = run("--model", quantised, "--device", "cpu", "--precision", "fp16", speech_path)
+    assert (result.returncode, result.stdout) == (3, "")
+    [line] = result.stderr.splitlines()
+    assert "'fp16'" in line
+    assert "runs on cuda, not on cpu" in line
+
+
+INTERRUPTED = """
+import os, signal, sys, threading, time
+import numpy as np
+from edge_detect import Detector
+
+detector = Detector.load(sys.argv[1], device="cpu", threads=2)
+minutes = (np.random.default_rng(0).standard_normal(16_000 * 100), 16_000)
+threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    for _ in detector.predict_batch(minutes for _ in range(10_000)):
+        pass
+except KeyboardInterrupt:
+    print([t.name for t in threading.enumerate() if t.name.startswith("edge-detect")])
+"""
+
+
+def test_an_interrupt_leaves_no_threads(tiny: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, tiny], capture_output=True, text=True, timeout=30
+    )
+    assert (result.stderr, result.stdout) == ("", "[]\n")
+
+
 def test_export_help_needs_no_torch() -> None:
     script = (
         "import sys\n"

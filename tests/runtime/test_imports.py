@@ -19,7 +19,7 @@ LAYERS = [
     {"remote"},
     {"audio", "detection", "store"},
     {"precision", "session"},
-    {"encoder"},
+    {"encoder", "summary"},
     {"detector", "output"},
     {"bench"},
     {"cli"},

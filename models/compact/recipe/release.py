@@ -10,7 +10,7 @@ from clips import Clip
 from encoder import ENCODER_FOLDER, load_encoder
 from evaluation import Row
 from head import Head
-from sources import Label
+from sources import Label, Split
 
 NAME = "compact"
 _RECIPE_FOLDER = Path(__file__).resolve().parent
@@ -38,7 +38,21 @@ def release(clips: list[Clip], rows: list[Row], head: Head, work: Path) -> None:
         licence=LICENCE,
         source=f"models/{NAME}/recipe",
         card=card(clips, rows, parameters),
+        precisions=("int8",),
+        quality_folder=validation_folder(clips, work),
     )
     shutil.copytree(out, _MODEL_FOLDER, dirs_exist_ok=True)
     for record in ("provenance.json", "metrics.json"):
         shutil.copy(work / record, _RECIPE_FOLDER / record)
+
+
+def validation_folder(clips: list[Clip], work: Path) -> Path:
+    """The clips of the validation rows in a folder for each label: int8 is judged on them."""
+    folder = work / "validation-rows"
+    shutil.rmtree(folder, ignore_errors=True)
+    for clip in clips:
+        if clip.split is Split.VALIDATION:
+            link = folder / clip.label / clip.path.replace("/", "_")
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to((work / clip.path).resolve())
+    return folder

@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from edge_detect import __version__
+from edge_detect.bench_report import BenchFormat, write_report
 from edge_detect.detection import Device, Failure
 from edge_detect.errors import EdgeDetectError, ModelError, TruncatedAudio
 from edge_detect.fetching import Fetching
@@ -154,6 +155,33 @@ def detect(
     write_results(report.follow(results), detector.manifest.labels, form, standard_output())
     if report.failures:
         raise typer.Exit(EXIT_FAILED)
+
+
+@app.command("bench")
+def bench_model(
+    file: Annotated[
+        str | None,
+        typer.Argument(metavar="[FILE]", help="A clip; the model's golden clip if none."),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(metavar="NAME|FOLDER", help="Model package.")
+    ] = DEFAULT_MODEL,
+    device: Annotated[Device, typer.Option(help="Where the encoder runs.")] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="CPU threads.  [default: all usable]")
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(min=1, metavar="N", help="About how long it may take in all.")
+    ] = 60,
+    form: Annotated[BenchFormat, typer.Option("--format", help="JSON has every sample.")] = "table",
+) -> None:
+    """Measure this model on this machine: every precision's speed, and what it costs."""
+    with exit_on_error():
+        from edge_detect.bench import bench
+
+        package = open_package(model)
+        report = bench(package, file, device=device, threads=threads, seconds=seconds)
+    write_report(report, form, standard_output())
 
 
 @app.command(add_help_option=False, context_settings=PASSED_ON)

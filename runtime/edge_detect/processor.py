@@ -111,6 +111,17 @@ def cpu_kind() -> str:
     return kind_of(architecture, processor_features())
 
 
+def cpu_name() -> str:
+    """What the maker calls the processor; "unknown" where the system doesn't say."""
+    on_macos = platform.system() == "Darwin"
+    said = sysctl("machdep.cpu.brand_string") if on_macos else lines(ROOT / "proc/cpuinfo")
+    for line in said:
+        key, _, value = line.partition(":")
+        if key.strip() in ("model name", "machdep.cpu.brand_string"):
+            return value.strip()
+    return platform.processor() or UNKNOWN
+
+
 def kind_of(architecture: str, features: set[str]) -> str:
     """The kind of a processor, given what the system calls its features, in lower case."""
     for name, words in EXTENSIONS.get(architecture, ()):

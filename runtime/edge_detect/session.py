@@ -15,6 +15,8 @@ from edge_detect.processor import usable_cpus
 
 Tensor: TypeAlias = npt.NDArray[np.float32]
 
+ONNXRUNTIME_VERSION: str = onnxruntime.__version__
+
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
 
@@ -118,7 +120,7 @@ def create_session(
     except Exception as error:  # onnxruntime's own exceptions share no other base
         reason = str(error).splitlines()[0]
         raise ModelCorrupted(
-            f"onnxruntime {onnxruntime.__version__} can't load {path.name!r} ({reason}); "
+            f"onnxruntime {ONNXRUNTIME_VERSION} can't load {path.name!r} ({reason}); "
             "export the model again or upgrade onnxruntime"
         ) from error
 
@@ -138,7 +140,7 @@ def possible_devices(device: Device) -> tuple[str, ...]:
     has_cuda = CUDA in onnxruntime.get_available_providers()
     if device == "cuda" and not has_cuda:
         raise DeviceUnavailable(
-            f"the installed onnxruntime {onnxruntime.__version__} has no CUDA provider; "
+            f"the installed onnxruntime {ONNXRUNTIME_VERSION} has no CUDA provider; "
             "replace onnxruntime by onnxruntime-gpu, or use device 'cpu'"
         )
     if device == "auto":

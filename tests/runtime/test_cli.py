@@ -216,7 +216,7 @@ def test_version_and_help() -> None:
     assert run("--version").stdout == f"edge-detect {__version__}\n"
     help_text = run("--help").stdout
     for word in ("FILE...", "--model", "--device", "--precision", "--threads", "--format",
-                 "--version", "export", "models"):  # fmt: skip
+                 "--version", "bench", "export", "models"):  # fmt: skip
         assert word in help_text
 
 
@@ -257,6 +257,29 @@ def test_a_precision_that_the_device_can_not_run(quantised: Path, speech_path: P
     [line] = result.stderr.splitlines()
     assert "'fp16'" in line
     assert "runs on cuda, not on cpu" in line
+
+
+def test_bench(quantised: Path, speech_path: Path) -> None:
+    options = ("--model", quantised, "--device", "cpu", "--seconds", "1", "--threads", "1")
+    table = run("bench", *options)
+    assert (table.returncode, table.stderr) == (0, "")
+    assert "auto takes int8: 1.6 times" in table.stdout
+    for word in ("fp32", "int8-fast", "p50", "RTF", "embedding off", "0 of 1"):
+        assert word in table.stdout
+    assert "fp16" not in table.stdout
+    as_json = run("bench", speech_path, "--format", "json", *options)
+    report = json.loads(as_json.stdout)
+    assert report["audio"] == str(speech_path)
+    [latency] = report["precisions"][0]["latencies"]
+    assert latency["duration_s"] == pytest.approx(5.3)
+
+
+def test_bench_of_what_can_not_be_had(tiny: Path) -> None:
+    no_file = run("bench", "no.wav", "--model", tiny)
+    assert (no_file.returncode, no_file.stdout) == (1, "")
+    assert no_file.stderr == "error: no file 'no.wav'; check the path\n"
+    assert run("bench", "--model", "nonsense").returncode == 3
+    assert run("bench", "--seconds", "0", "--model", tiny).returncode == 2
 
 
 INTERRUPTED = """

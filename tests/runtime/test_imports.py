@@ -14,7 +14,7 @@ HEAVY = {"torch", "transformers", "sklearn", "skl2onnx", "onnx", "joblib", "libr
 
 # What a detection may import, direction as in CONTRIBUTING: errors first, the command last.
 LAYERS = [
-    {"errors", "lazy", "processor", "workers"},
+    {"bench_report", "errors", "lazy", "processor", "workers"},
     {"decoding", "fetching", "manifest"},
     {"remote"},
     {"audio", "detection", "store"},

@@ -1,0 +1,134 @@
+"""What quantisation costs: every quantised engine against its model's fp32, over labelled clips.
+
+    python -m benchmarks.quality [--model compact] [--engines edge-int8] [--clips 276]
+
+The clips are 2 s windows of the fixtures, as they are, 20 dB quieter, with noise and with nothing
+above 3.4 kHz. The reference is torch, or for a model that is a package alone its own fp32 graph.
+What an engine makes of a clip goes through the same classifier.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.clips import RATE, LabelledClip, labelled_clips
+from benchmarks.console import say
+from benchmarks.crew import Crew
+from benchmarks.engines import engines_for
+from benchmarks.figures import cosine
+from benchmarks.models import Model, open_model, reference_embedding
+from benchmarks.options import make_parser, positive
+from benchmarks.results import write_table
+from edge_detect import Detector
+from edge_detect.session import GraphSession
+from edge_detect.store import open_package
+from edge_export.rates import equal_error_rate, wilson_interval
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+
+
+def main() -> None:
+    """Measure and write quality.json."""
+    parser = make_parser(__doc__)
+    parser.add_argument("--clips", type=positive, help="so many of them; all where not given")
+    options = parser.parse_args()
+    model = open_model(options.model)
+    engines = engines_for(model, options.engines)
+    if not options.engines:
+        engines = [engine for engine in engines if engine.precision != "fp32"]
+    clips = choose_clips(options.clips)
+    classifier = Classifier(model)
+    expected = reference_embeddings(model, clips)
+    rows = []
+    with Crew(model, engines, len(os.sched_getaffinity(0))) as crew:
+        for name, embeddings in embed_all(crew, clips).items():
+            row = judge(clips, embeddings, expected, classifier)
+            say(f"{name}: cosine {row['cosine_min']:.5f} at least, {row['flips']} flips")
+            rows.append({"engine": name, **row})
+        body = {
+            "reference": "torch" if model.folder else "the package's fp32",
+            "rows": rows,
+            "failures": crew.failures,
+        }
+        write_table("quality", options, model, engines, crew.versions, body)
+
+
+class Classifier:
+    """The head of a model's package."""
+
+    def __init__(self, model: Model) -> None:
+        package = open_package(model.package)
+        graph = package.manifest.classifier
+        self._session = GraphSession(package.verified(graph), graph, "cpu", 1)
+        self._spoof = package.manifest.labels.index("spoof")
+
+    def spoof(self, embeddings: Float32) -> Float64:
+        """Float32 (clips, hidden) to the probability of a synthetic voice, (clips,)."""
+        return self._session.run(embeddings)[:, self._spoof].astype(np.float64)
+
+
+def choose_clips(count: int | None) -> list[LabelledClip]:
+    """All labelled clips, or evenly spread ones of them."""
+    clips = labelled_clips()
+    if count is None or count >= len(clips):
+        return clips
+    return [clips[i * len(clips) // count] for i in range(count)]
+
+
+def reference_embeddings(model: Model, clips: Sequence[LabelledClip]) -> Float32:
+    """What is taken for true: (clips, hidden)."""
+    if model.folder:
+        return np.stack([reference_embedding(model, clip.path) for clip in clips])
+    detector = Detector.load(model.package, device="cpu", precision="fp32")
+    return np.stack([detector.embed((np.load(clip.path), RATE)) for clip in clips])
+
+
+def embed_all(crew: Crew, clips: Sequence[LabelledClip]) -> dict[str, Float32]:
+    """Every engine's embeddings, (clips, hidden); an engine that fails on a clip has none."""
+    rows: dict[str, list[Any]] = {}
+    for clip in clips:
+        for name, answer in crew.answers("embed", clip=str(clip.path)).items():
+            rows.setdefault(name, []).append(answer["embedding"])
+    return {
+        name: np.asarray(embeddings, np.float32)
+        for name, embeddings in rows.items()
+        if name not in crew.failures
+    }
+
+
+def judge(
+    clips: Sequence[LabelledClip], found: Float32, expected: Float32, classifier: Classifier
+) -> dict[str, Any]:
+    """An engine's figures and, clip by clip, what they are made of."""
+    cosines = [cosine(a, b) for a, b in zip(found, expected, strict=True)]
+    probabilities, right = classifier.spoof(found), classifier.spoof(expected)
+    flips = int(((probabilities > 0.5) != (right > 0.5)).sum())
+    low, high = wilson_interval(flips, len(clips))
+    spoof = np.array([clip.label == "spoof" for clip in clips])
+    errors = np.abs(probabilities - right)
+    return {
+        "clips": len(clips),
+        "cosine_min": min(cosines),
+        "cosine_mean": float(np.mean(cosines)),
+        "probability_max_abs": float(errors.max()),
+        "probability_mean_abs": float(errors.mean()),
+        "flips": flips,
+        "flip_rate_low": low,
+        "flip_rate_high": high,
+        "eer": equal_error_rate(spoof, probabilities),
+        "eer_reference": equal_error_rate(spoof, right),
+        "samples": {
+            "clip": [clip.name for clip in clips],
+            "cosine": [round(value, 7) for value in cosines],
+            "spoof_probability": [round(float(value), 6) for value in probabilities],
+            "spoof_probability_reference": [round(float(value), 6) for value in right],
+        },
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -73,7 +73,7 @@ def command_of(engine: Engine, model: Model, threads: int, scratch: Path) -> lis
     """The whole process."""
     clip = str(speech_wav(SECONDS))
     if engine.own:
-        command = [str(Path(sys.executable).with_name("edge-detect")), clip]
+        command = [str(Path(sys.executable).with_name("edge-detect")), clip, "--device", "cpu"]
         named = [] if model.name == "compact" else ["--model", str(model.package)]
         return [*command, *named, "--precision", engine.precision, "--threads", str(threads)]
     description = scratch / f"{engine.name}.json"

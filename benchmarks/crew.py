@@ -205,7 +205,7 @@ def start_engine(engine: Engine, model: Model, threads: int) -> Worker:
     """
     engine.environment.ensure()
     files = engine.files(model)
-    if not files.prepared.exists():
+    if not engine.own and not files.prepared.exists():
         prepare_engine(engine, files)
     return open_worker(engine, files, threads)
 

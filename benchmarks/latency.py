@@ -71,7 +71,7 @@ def measure_length(
     for engine in engines:
         if engine.name in rows:
             median = spread(rows[engine.name]["wall_s"]).p50
-            say(f"{threads} threads, {seconds:g} s: {engine.name} {median * 1000:.0f} ms")
+            say(f"{threads} thread(s), {seconds:g} s: {engine.name} {median * 1000:.0f} ms")
     return list(rows.values())
 
 

@@ -184,6 +184,7 @@ def model_record(model: Model) -> dict[str, Any]:
         "described": model.described,
         "sample_rate": RATE,
         "graphs": {graph["precision"]: graph["sha256"] for graph in manifest["encoders"]},
+        "exported_max_abs": manifest["parity"]["embedding_max_abs"],
         "files_mb": {
             graph["precision"]: (model.package / graph["file"]).stat().st_size / 1e6
             for graph in manifest["encoders"]

@@ -42,26 +42,26 @@ class Results:
         return row_of(self.get("quality"), engine)
 
     def worst_difference(self, engine: str) -> float | None:
-        """Largest difference from torch in any table, None where none was measured."""
+        """Largest difference from torch in any table, None where none was measured.
+
+        Where a model has no weights for torch, its fp32 is as far as its export found it to be.
+        """
         found = [
             row["max_abs"]
             for record in self.tables.values()
             for row in record.get("rows", ())
             if row["engine"] == engine and row.get("max_abs") is not None
         ]
+        if not found and engine == "edge-fp32":
+            found = [record["model"]["exported_max_abs"] for record in self.tables.values()]
         return max(found, default=None)
 
     def may_print(self, engine: str) -> bool:
-        """Whether a speed of the engine may stand on the page.
-
-        fp32 of a model that has no weights for torch counts as what its export proved it to be.
-        """
+        """Whether a speed of the engine may stand on the page."""
         if self.quality(engine) is not None:
             return True
         difference = self.worst_difference(engine)
-        if difference is not None:
-            return difference <= PARITY_MAX_ABS
-        return self.model == "compact" and engine == "edge-fp32"
+        return difference is not None and difference <= PARITY_MAX_ABS
 
 
 def row_of(record: Record | None, engine: str) -> Record | None:
@@ -183,19 +183,28 @@ def latency_section(results: Results, record: Record, folder: Path) -> list[str]
             lines.append([title(record, engine), *cells, *difference_cells(results, engine)])
         parts.append(table(columns, lines))
         parts += ratio_tables(results, record, engines, lengths, medians)
-        plot = f"latency-{results.model}-{threads}.svg"
-        shown = {
-            record["engines"][engine]["title"]: [
-                (seconds, medians[engine, seconds] / seconds)
-                for seconds in lengths
-                if (engine, seconds) in medians
-            ]
-            for engine in engines
-            if results.may_print(engine)
-        }
-        plot_latency(shown, f"RTF, {threads} thread(s)", folder / plot)
-        parts.append(f"![RTF by length, {threads} threads]({plot})")
+        parts += latency_plot(results, record, threads, medians, folder)
     return [*parts, percentiles(results, record)]
+
+
+def latency_plot(
+    results: Results,
+    record: Record,
+    threads: int,
+    medians: Mapping[tuple[str, float], float],
+    folder: Path,
+) -> list[str]:
+    """RTF by length of the engines whose speed may be printed."""
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for (engine, seconds), median in medians.items():
+        if results.may_print(engine):
+            curve = curves.setdefault(record["engines"][engine]["title"], [])
+            curve.append((seconds, median / seconds))
+    if not curves:
+        return []
+    name = f"latency-{results.model}-{threads}.svg"
+    plot_latency(curves, f"RTF, {threads} thread(s)", folder / name)
+    return [f"![RTF by length, {threads} thread(s)]({name})"]
 
 
 def ratio_tables(

@@ -19,10 +19,17 @@ MACHINE = {
     "system": "Linux",
     "python": "3.11",
 }
-TITLES = {"torch": "torch eager", "odd": "an odd engine", "edge-int8": "edge-detect int8"}
+TITLES = {
+    "torch": "torch eager",
+    "odd": "an odd engine",
+    "edge-fp32": "edge-detect fp32",
+    "edge-int8": "edge-detect int8",
+}
 
 
-def record(table: str, graph: str = "one", model: str = "base", **body: Any) -> dict[str, Any]:
+def record(
+    table: str, graph: str = "one", model: str = "base", exported: float = 1e-6, **body: Any
+) -> dict[str, Any]:
     """A results file."""
     engines = {
         name: {
@@ -39,7 +46,13 @@ def record(table: str, graph: str = "one", model: str = "base", **body: Any) -> 
         "command": f"python -m benchmarks.{table} --rounds 3",
         "finished": "2026-11-24T00:00:00+00:00",
         "machine": MACHINE,
-        "model": {"name": model, "described": "weights", "files_mb": {}, "graphs": {"fp32": graph}},
+        "model": {
+            "name": model,
+            "described": "weights",
+            "files_mb": {},
+            "graphs": {"fp32": graph},
+            "exported_max_abs": exported,
+        },
         "engines": engines,
         "failures": {},
         **body,
@@ -153,3 +166,12 @@ def test_models_are_kept_apart(tmp_path: Path, save: Save) -> None:
     save(record("latency", model="compact", graph="two", rows=[timed("odd", 20, 0.0)]))
     assert "an odd engine |" not in render(tmp_path)
     assert "## Model `compact`" in render(tmp_path, "compact")
+
+
+@pytest.mark.parametrize(("exported", "cell"), [(2e-6, "20.0"), (2e-4, WITHHELD)])
+def test_without_weights_for_torch_the_exports_own_proof_counts(
+    tmp_path: Path, save: Save, exported: float, cell: str
+) -> None:
+    row = {**timed("edge-fp32", 20, 0.0), "max_abs": None, "cosine": None}
+    save(record("latency", model="compact", exported=exported, rows=[row]))
+    assert f"| **edge-detect fp32** | {cell} | {exported:.0e} |" in render(tmp_path, "compact")

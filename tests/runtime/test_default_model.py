@@ -32,7 +32,9 @@ def test_it_is_small_and_whole(detector: Detector) -> None:
     assert (package.folder / "README.md").is_file()
 
 
-def test_golden_clips(detector: Detector) -> None:
+def test_golden_clips() -> None:
+    # Parity is fp32's; what "auto" takes depends on the machine.
+    detector = Detector.load(device="cpu", precision="fp32")
     folder = open_package("compact").folder
     assert detector.manifest.golden
     for clip in detector.manifest.golden:

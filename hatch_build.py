@@ -20,7 +20,9 @@ class DefaultModel(BuildHookInterface):
             return
         folder = Path(self.root, DEFAULT_MODEL)
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        named = [*manifest["encoders"], manifest["classifier"], *manifest["golden"]]
+        graphs = [*manifest["encoders"], manifest["classifier"]]
+        weights = [graph["weights"] for graph in graphs if graph["weights"]]
+        named = [*graphs, *weights, *manifest["golden"]]
         for entry in named:
             digest = hashlib.sha256((folder / entry["file"]).read_bytes()).hexdigest()
             if digest != entry["sha256"]:

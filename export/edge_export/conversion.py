@@ -13,7 +13,6 @@ from typing import Literal, TypeAlias, get_args
 import edge_detect
 from edge_detect.manifest import Graph
 from edge_detect.session import GraphSession
-from edge_detect.store import file_sha256
 from edge_export.checkpoint import Checkpoint, open_checkpoint
 from edge_export.encoder import Encoder, load_encoder
 from edge_export.errors import ExportError
@@ -23,7 +22,7 @@ from edge_export.fast_graph import (
     write_int8_graph,
     write_standard_graph,
 )
-from edge_export.graph import INPUT, OUTPUT, write_plain_graph
+from edge_export.graph import describe_graph, write_plain_graph
 from edge_export.onnx_encoder import OnnxEncoder, load_onnx_encoder, write_given_graph
 from edge_export.optimum_exporter import write_optimum_graph
 from edge_export.parity import (
@@ -133,7 +132,7 @@ def write_lower_graph(encoder: Encoder, exact: Graph, folder: Path, precision: P
     write, devices = LOWER[precision]
     path = folder / f"encoder.{precision}.onnx"
     write(encoder, path)
-    graph = Graph(path.name, file_sha256(path), precision, INPUT, OUTPUT, devices)
+    graph = describe_graph(path, precision, devices)
     return replace(graph, speedup=measure_speedup(exact, graph, folder, encoder.sample_rate))
 
 
@@ -157,7 +156,7 @@ def convert_encoder(
     how = conversion.resolve(encoder)
     path = folder / ENCODER_FILE
     write_encoder_graph(encoder, path, how)
-    graph = Graph(path.name, file_sha256(path), "fp32", INPUT, OUTPUT)
+    graph = describe_graph(path, "fp32")
     session = GraphSession(path, graph, "cpu", None)
     reference = open_reference(encoder)
     probes = parity_probes(encoder.sample_rate, encoder.min_samples)

@@ -159,9 +159,9 @@ def export_head(
     check_widths(encoder.hidden_size, head)
     clips = golden_clips(golden, encoder.sample_rate)
     with whole_or_nothing(Path(out)) as folder:
-        for graph in encoder.record.graphs:
-            (folder / graph.file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(encoder.folder / graph.file, folder / graph.file)
+        for file in (file for graph in encoder.record.graphs for file in graph.files):
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(encoder.folder / file, folder / file)
         finish_package(folder, trust(encoder), encoder.record.graphs, head, clips, description)
         for file, content in (attachments or {}).items():
             (folder / file).write_bytes(content)

@@ -157,9 +157,10 @@ def read_record(folder: Path) -> EncoderRecord:
     try:
         text = (folder / RECORD_FILE).read_text(encoding="utf-8")
         record: EncoderRecord = build(EncoderRecord, json.loads(text), "")
-        damaged = [g for g in record.graphs if file_sha256(folder / g.file) != g.sha256]
+        files = [item for graph in record.graphs for item in graph.files.items()]
+        damaged = [file for file, sha256 in files if file_sha256(folder / file) != sha256]
     except (OSError, ValueError, InvalidManifest) as error:
         raise ExportError(f"{str(folder)!r} is damaged ({error}); remove it") from error
     if damaged:
-        raise ExportError(f"{str(folder / damaged[0].file)!r} was changed; remove {str(folder)!r}")
+        raise ExportError(f"{str(folder / damaged[0])!r} was changed; remove {str(folder)!r}")
     return record

@@ -17,7 +17,12 @@ MANIFEST_FILE = "manifest.json"
 DEVICES = ("cpu", "cuda")
 
 # What schema 1 didn't say of a graph, and what it meant.
-SINCE_SCHEMA_2: dict[str, Any] = {"devices": list(DEVICES), "quality": None, "speedup": {}}
+SINCE_SCHEMA_2: dict[str, Any] = {
+    "devices": list(DEVICES),
+    "quality": None,
+    "speedup": {},
+    "weights": None,
+}
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,16 @@ class Quality:
 
 
 @dataclass(frozen=True)
+class WeightsFile:
+    """A file that onnxruntime maps into memory instead of reading it."""
+
+    file: str
+    """Path relative to the package folder."""
+    sha256: str
+    """Hex digest of the file."""
+
+
+@dataclass(frozen=True)
 class Graph:
     """One ONNX file of the package."""
 
@@ -66,6 +81,14 @@ class Graph:
     speedup: dict[str, float] = field(default_factory=dict)
     """Kind of CPU (`processor.cpu_kind`) to how many times as fast as the package's fp32 graph it
     is there: one clip of 4 s, one thread, measured at export. Empty for fp32."""
+    weights: WeightsFile | None = None
+    """The weights of a large graph, which stand beside it; None where they are inside."""
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Every file of the graph, with its sha256."""
+        own = {self.file: self.sha256}
+        return own | {self.weights.file: self.weights.sha256} if self.weights else own
 
 
 @dataclass(frozen=True)
@@ -246,22 +269,22 @@ def expect(value: Any, kind: type, where: str) -> None:
 
 def check(manifest: Manifest) -> None:
     """Refuse values that parse and can't be meant."""
-    entries: list[Graph | GoldenClip]
-    entries = [*manifest.encoders, manifest.classifier, *manifest.golden]
-    for entry in entries:
-        path = PurePosixPath(entry.file)
+    graphs = (*manifest.encoders, manifest.classifier)
+    files = [item for graph in graphs for item in graph.files.items()]
+    for file, sha256 in (*files, *((clip.file, clip.sha256) for clip in manifest.golden)):
+        path = PurePosixPath(file)
         require(
             bool(path.parts)
             and not path.is_absolute()
             and ".." not in path.parts
-            and "\\" not in entry.file,
-            f"the file {entry.file!r} outside of the package",
+            and "\\" not in file,
+            f"the file {file!r} outside of the package",
         )
         require(
-            re.fullmatch("[0-9a-f]{64}", entry.sha256) is not None,
-            f"no sha256 in hex for {entry.file!r}",
+            re.fullmatch("[0-9a-f]{64}", sha256) is not None,
+            f"no sha256 in hex for {file!r}",
         )
-    for graph in (*manifest.encoders, manifest.classifier):
+    for graph in graphs:
         check_graph(graph)
     precisions = [graph.precision for graph in manifest.encoders]
     require(bool(precisions), "no encoder graph")

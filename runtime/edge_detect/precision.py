@@ -14,7 +14,7 @@ EXACT = "fp32"
 ACCURATE = "int8"
 
 # Below this a lower precision gains too little to be worth a change of the numbers.
-WORTHWHILE_SPEEDUP = 1.1
+WORTHWHILE_SPEEDUP = 1.25
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def choose(package: ModelPackage, precision: str, devices: tuple[str, ...]) -> C
 
     A precision that is named is taken, on the first device where it can run. "auto" takes fp32 on
     the first device, unless that is the CPU and the package says that its int8, whose quality it
-    states, was measured to be more than 1.1 times as fast on this kind of CPU.
+    states, was measured to be more than 1.25 times as fast on this kind of CPU.
 
     Raises:
         PrecisionUnavailable: the package has none of that precision, or none for these devices.

@@ -24,25 +24,29 @@ class ModelPackage:
     """Hex digest of manifest.json: it covers every other file, so it identifies the model."""
 
     def verified(self, graph: Graph) -> Path:
-        """Path of a graph file whose content is what the manifest says.
+        """Path of a graph whose files' content is what the manifest says.
 
         Raises:
-            ModelCorrupted: the file is missing or its sha256 differs.
+            ModelCorrupted: a file is missing or its sha256 differs.
         """
-        path = self.folder / graph.file
+        for file, sha256 in graph.files.items():
+            self._verify(file, sha256)
+        return self.folder / graph.file
+
+    def _verify(self, file: str, sha256: str) -> None:
+        path = self.folder / file
         try:
             digest = file_sha256(path)
         except OSError as error:
             raise ModelCorrupted(
-                f"the model {self.manifest.name!r} has no readable {graph.file!r} "
+                f"the model {self.manifest.name!r} has no readable {file!r} "
                 f"({error.strerror}); install or export it again"
             ) from error
-        if digest != graph.sha256:
+        if digest != sha256:
             raise ModelCorrupted(
                 f"{str(path)!r} has sha256 {digest[:12]}…, its manifest says "
-                f"{graph.sha256[:12]}…; install or export the model again"
+                f"{sha256[:12]}…; install or export the model again"
             )
-        return path
 
     def encoder(self, precision: str) -> Graph:
         """The encoder graph of a precision.

@@ -13,7 +13,7 @@ from edge_detect.manifest import SCHEMA, Graph, Quality, format_manifest, parse_
 
 QUALITY = Quality("speech", 200, 0.998, 0.9995, 0.02, 0.003, 1, 0.0009, 0.0278, 0.101, None)
 
-NEW_KEYS = ("devices", "quality", "speedup")
+NEW_KEYS = ("devices", "quality", "speedup", "weights")
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from edge_export.errors import ExportError
 from edge_export.fast_graph import (
     write_fast_graph,
     write_fp16_graph,
+    write_int8_fast_graph,
     write_int8_graph,
     write_standard_graph,
 )
@@ -45,7 +46,7 @@ GRAPH_VERSION = "fast 1"
 
 Exporter: TypeAlias = Literal["torch", "optimum"]
 Form: TypeAlias = Literal["fast", "standard", "plain"]
-Precision: TypeAlias = Literal["fp32", "int8", "fp16"]
+Precision: TypeAlias = Literal["fp32", "int8", "int8-fast", "fp16"]
 Writer: TypeAlias = Callable[[Encoder, Path], None]
 
 # The fp32 graph: built from the weights, for onnxruntime's CPU or in standard operators, or as
@@ -59,6 +60,7 @@ FORMS: dict[Form, Writer] = {
 # Lower precisions, and the devices that they are for.
 LOWER: dict[Precision, tuple[Writer, tuple[str, ...]]] = {
     "int8": (write_int8_graph, ("cpu",)),
+    "int8-fast": (write_int8_fast_graph, ("cpu",)),
     "fp16": (write_fp16_graph, ("cuda",)),
 }
 

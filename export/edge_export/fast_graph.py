@@ -13,7 +13,7 @@ from torch.nn import LayerNorm, Linear, Module
 
 from edge_export.blocks import Block, Value
 from edge_export.encoder import Encoder
-from edge_export.front_end import front_end, normalise
+from edge_export.front_end import FrontEnd, front_end, in_chunks, normalise
 from edge_export.graph import INPUT, OUTPUT, save_graph
 from edge_export.layers import (
     FastOperators,
@@ -28,6 +28,7 @@ from edge_export.layers import (
     transformer_layer,
 )
 from edge_export.quantisation import Int8Operators
+from edge_export.quantised_front_end import quantised_front_end
 
 
 def write_fast_graph(encoder: Encoder, path: Path) -> None:
@@ -39,7 +40,7 @@ def write_fast_graph(encoder: Encoder, path: Path) -> None:
         EncoderError: the encoder has a part that is not known here.
         ExportError: the graph does not fit into one file.
     """
-    save_graph(build_graph(encoder, FastOperators(), chunked=True), path)
+    save_graph(build_graph(encoder, FastOperators(), in_chunks), path)
 
 
 def write_standard_graph(encoder: Encoder, path: Path) -> None:
@@ -49,7 +50,7 @@ def write_standard_graph(encoder: Encoder, path: Path) -> None:
         EncoderError: the encoder has a part that is not known here.
         ExportError: the graph does not fit into one file.
     """
-    save_graph(build_graph(encoder, StandardOperators(), chunked=False), path)
+    save_graph(build_graph(encoder, StandardOperators(), front_end), path)
 
 
 def write_int8_graph(encoder: Encoder, path: Path) -> None:
@@ -59,7 +60,17 @@ def write_int8_graph(encoder: Encoder, path: Path) -> None:
         EncoderError: the encoder has a part that is not known here.
         ExportError: the graph does not fit into one file.
     """
-    save_graph(build_graph(encoder, Int8Operators(), chunked=True), path)
+    save_graph(build_graph(encoder, Int8Operators(), in_chunks), path)
+
+
+def write_int8_fast_graph(encoder: Encoder, path: Path) -> None:
+    """The convolutions of the front end in int8 too, with scales for each tenth of a second.
+
+    Raises:
+        EncoderError: the encoder has a part that is not known here.
+        ExportError: the graph does not fit into one file.
+    """
+    save_graph(build_graph(encoder, Int8Operators(), quantised_front_end), path)
 
 
 def write_fp16_graph(encoder: Encoder, path: Path) -> None:
@@ -70,16 +81,16 @@ def write_fp16_graph(encoder: Encoder, path: Path) -> None:
         ExportError: the graph does not fit into one file.
     """
     block = Block(float_type=np.float16)
-    save_graph(build_graph(encoder, StandardOperators(), chunked=False, block=block), path)
+    save_graph(build_graph(encoder, StandardOperators(), front_end, block), path)
 
 
 def build_graph(
-    encoder: Encoder, operators: Operators, chunked: bool, block: Block | None = None
+    encoder: Encoder, operators: Operators, front: FrontEnd, block: Block | None = None
 ) -> onnx.ModelProto:
     """The whole encoder, in float32 or the float type of `block`."""
     block = block or Block()
     waveform = normalise(block, INPUT) if encoder.normalize else INPUT
-    frames = front_end(block, waveform, encoder, chunked)
+    frames = front(block, waveform, encoder)
     hidden = transformer(block, frames, encoder, operators)
     if encoder.model.adapter is not None:
         hidden = adapter(block, hidden, encoder.model.adapter)

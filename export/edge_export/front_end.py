@@ -19,15 +19,16 @@ from edge_export.layers import activation, array, layer_norm
 CHUNK_SAMPLES = 16_000
 """A second: its tensors, 512 channels x 3200 at the most, stay within a processor's cache."""
 
+FrontEnd: TypeAlias = Callable[[Block, Value, Encoder], Value]
+"""Adds what turns a clip's waveform into frames."""
+
 Frames: TypeAlias = Callable[[Block, Value], Value]
-"""Adds what turns a waveform (batch, samples) into frames (batch, F, channels)."""
+"""The same for any part of the clip: (batch, samples) to (batch, F, channels)."""
 
 
-def front_end(block: Block, waveform: Value, encoder: Encoder, chunked: bool) -> Value:
-    """(batch, samples) -> (batch, F, channels), whole or in chunks of a second."""
-    frames = frame_builder(block, waveform, encoder)
-    waveform = block.cast(waveform)
-    return in_chunks(block, waveform, encoder, frames) if chunked else frames(block, waveform)
+def front_end(block: Block, waveform: Value, encoder: Encoder) -> Value:
+    """(batch, samples) -> (batch, F, channels), the whole clip at once."""
+    return frame_builder(block, waveform, encoder)(block, block.cast(waveform))
 
 
 def frame_builder(block: Block, waveform: Value, encoder: Encoder) -> Frames:
@@ -51,12 +52,13 @@ def normalise(block: Block, waveform: Value) -> Value:
     return block.node("Cast", scaled, to=TensorProto.FLOAT)
 
 
-def in_chunks(block: Block, waveform: Value, encoder: Encoder, frames: Frames) -> Value:
+def in_chunks(block: Block, waveform: Value, encoder: Encoder) -> Value:
     """The same frames, chunk after chunk: memory is that of one chunk, however long the clip.
 
     F frames span `step` * F + `overlap` samples. The chunks are as equal as can be: each but the
     last has ceil(F / count) frames.
     """
+    frames = frame_builder(block, waveform, encoder)
     step = int(np.prod(encoder.config.conv_stride))
     overlap = encoder.min_samples - step
     most = max(1, CHUNK_SAMPLES // step)

@@ -4,7 +4,6 @@ Random weights cost what trained ones cost, so the base model's speed and memory
 quantisation error is only indicative. `compact` is trained, so its figures mean something.
 """
 
-import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,10 +16,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
+import edge_detect
 import edge_export
 from benchmarks.clips import RATE, clips_folder, labelled_clips, save_whole
 from benchmarks.places import COMPACT, cache_folder, key_of, key_of_files
-from edge_detect.manifest import MANIFEST_FILE, read_manifest
+from edge_detect.manifest import read_manifest
 from edge_export import export_package
 from edge_export.checkpoint import open_checkpoint
 from edge_export.conversion import Precision
@@ -125,8 +125,11 @@ def export_base(folder: Path, scaler: Any, classifier: Any, out: Path) -> None:
 
 def exporter_key() -> str:
     """Changes with the code and the libraries that have a hand in a package."""
-    sources = Path(edge_export.__file__).parent.glob("*.py")
-    return key_of([key_of_files(sources), torch.__version__, transformers.__version__])
+    exporter = Path(edge_export.__file__).parent.glob("*.py")
+    manifest = Path(edge_detect.__file__).with_name("manifest.py")
+    return key_of(
+        [key_of_files([*exporter, manifest]), torch.__version__, transformers.__version__]
+    )
 
 
 @cache
@@ -178,16 +181,17 @@ def save_head(scaler: StandardScaler, classifier: LogisticRegression, path: Path
 
 def model_record(model: Model) -> dict[str, Any]:
     """What a results file says of the model."""
-    manifest = json.loads((model.package / MANIFEST_FILE).read_text(encoding="utf-8"))
+    manifest = read_manifest(model.package)
     return {
         "name": model.name,
         "described": model.described,
         "sample_rate": RATE,
-        "graphs": {graph["precision"]: graph["sha256"] for graph in manifest["encoders"]},
-        "exported_max_abs": manifest["parity"]["embedding_max_abs"],
+        "graphs": {graph.precision: graph.files for graph in manifest.encoders},
+        "exported_max_abs": manifest.parity.embedding_max_abs,
         "files_mb": {
-            graph["precision"]: (model.package / graph["file"]).stat().st_size / 1e6
-            for graph in manifest["encoders"]
+            graph.precision: sum((model.package / file).stat().st_size for file in graph.files)
+            / 1e6
+            for graph in manifest.encoders
         },
-        "versions": manifest["versions"],
+        "versions": manifest.versions,
     }

@@ -36,7 +36,7 @@ LABELS = ("bonafide", "spoof")
 FITTED_ON = ("clean", "quiet")  # conditions; the others are new to the head
 
 CHECKPOINT = "checkpoint"
-PLAIN = "plain.onnx"
+PLAIN = "plain/encoder.onnx"
 HEAD = "head.npz"
 
 
@@ -102,9 +102,8 @@ def write_plain(folder: Path) -> None:
     """torch's own export of the checkpoint, as `edge-detect export --graph plain` has it."""
     path = folder / PLAIN
     if not path.exists():
-        part = folder / "plain.part"
-        write_plain_graph(load_encoder(open_checkpoint(folder / CHECKPOINT)), part)
-        part.rename(path)
+        with whole_or_nothing(path.parent) as part:
+            write_plain_graph(load_encoder(open_checkpoint(folder / CHECKPOINT)), part / path.name)
 
 
 def export_base(folder: Path, scaler: Any, classifier: Any, out: Path) -> None:

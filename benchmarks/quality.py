@@ -9,6 +9,7 @@ What an engine makes of a clip goes through the same classifier.
 
 import os
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,14 @@ from benchmarks.clips import RATE, LabelledClip, labelled_clips
 from benchmarks.console import say
 from benchmarks.crew import Crew
 from benchmarks.engines import engines_for
-from benchmarks.figures import cosine
 from benchmarks.models import Model, open_model, reference_embedding
 from benchmarks.options import make_parser, positive
 from benchmarks.results import write_table
 from edge_detect import Detector
 from edge_detect.session import GraphSession
 from edge_detect.store import open_package
-from edge_export.rates import equal_error_rate, wilson_interval
+from edge_export.parity import Pair
+from edge_export.quality import JudgedClip, QualityClips, measure_quality
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -63,12 +64,12 @@ class Classifier:
     def __init__(self, model: Model) -> None:
         package = open_package(model.package)
         graph = package.manifest.classifier
+        self.labels = package.manifest.labels
         self._session = GraphSession(package.verified(graph), graph, "cpu", 1)
-        self._spoof = package.manifest.labels.index("spoof")
 
-    def spoof(self, embeddings: Float32) -> Float64:
-        """Float32 (clips, hidden) to the probability of a synthetic voice, (clips,)."""
-        return self._session.run(embeddings)[:, self._spoof].astype(np.float64)
+    def probabilities(self, embeddings: Float32) -> Float64:
+        """(clips, hidden) -> (clips, classes)."""
+        return self._session.run(embeddings).astype(np.float64)
 
 
 def choose_clips(count: int | None) -> list[LabelledClip]:
@@ -104,30 +105,24 @@ def judge(
     clips: Sequence[LabelledClip], found: Float32, expected: Float32, classifier: Classifier
 ) -> dict[str, Any]:
     """An engine's figures and, clip by clip, what they are made of."""
-    cosines = [cosine(a, b) for a, b in zip(found, expected, strict=True)]
-    probabilities, right = classifier.spoof(found), classifier.spoof(expected)
-    flips = int(((probabilities > 0.5) != (right > 0.5)).sum())
-    low, high = wilson_interval(flips, len(clips))
-    spoof = np.array([clip.label == "spoof" for clip in clips])
-    errors = np.abs(probabilities - right)
+    pairs = [Pair(clip.name, a, b) for clip, a, b in zip(clips, found, expected, strict=True)]
+    judged = QualityClips("labelled", [JudgedClip(np.load(c.path), c.label) for c in clips])
+    quality = asdict(measure_quality(pairs, classifier, ("bonafide",), judged))
+    spoof = classifier.labels.index("spoof")
     return {
-        "clips": len(clips),
-        "cosine_min": min(cosines),
-        "cosine_mean": float(np.mean(cosines)),
-        "probability_max_abs": float(errors.max()),
-        "probability_mean_abs": float(errors.mean()),
-        "flips": flips,
-        "flip_rate_low": low,
-        "flip_rate_high": high,
-        "eer": equal_error_rate(spoof, probabilities),
-        "eer_reference": equal_error_rate(spoof, right),
+        **quality,
         "samples": {
             "clip": [clip.name for clip in clips],
-            "cosine": [round(value, 7) for value in cosines],
-            "spoof_probability": [round(float(value), 6) for value in probabilities],
-            "spoof_probability_reference": [round(float(value), 6) for value in right],
+            "cosine": [round(pair.cosine, 7) for pair in pairs],
+            "spoof_probability": column(classifier.probabilities(found), spoof),
+            "spoof_probability_reference": column(classifier.probabilities(expected), spoof),
         },
     }
+
+
+def column(probabilities: Float64, index: int) -> list[float]:
+    """A class's probabilities, as the results file has them."""
+    return [round(value, 6) for value in probabilities[:, index].tolist()]
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ Value: TypeAlias = str
 
 MICROSOFT = "com.microsoft"
 
-# onnxruntime has run opset 20 since its release 1.17; its Gelu is the first as one operator.
+# onnxruntime has run opset 20 since its release 1.17. It is the first with Gelu as one operator;
+# torch's own exporter writes 18 and later.
 OPSET = 20
 IR_VERSION = 9
 
@@ -71,12 +72,12 @@ class Block:
     def loop(
         self, trips: Value, start: Value, body: Callable[["Block", Value, Value], Value]
     ) -> Value:
-        """Repeat `body(block, index, state) -> next state`, `trips` (a scalar) times.
+        """Repeat `body(block, index, state) -> next state` (float32), `trips` (a scalar) times.
 
         The body may read the tensors of this block. Its weights are put into its own graph: what
         onnxruntime packs in advance has to be constant there.
         """
-        inner = Block(self._name("body") + "_", self._float_type)
+        inner = Block(self._name("body") + "_")
         index, go_on, state = (inner._name(name) for name in ("index", "go_on", "state"))
         result = body(inner, index, state)
         kept = inner.node("Identity", go_on)

@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
@@ -16,13 +17,7 @@ from edge_detect.session import GraphSession
 from edge_export.checkpoint import Checkpoint, open_checkpoint
 from edge_export.encoder import Encoder, load_encoder
 from edge_export.errors import ExportError
-from edge_export.fast_graph import (
-    write_fast_graph,
-    write_fp16_graph,
-    write_int8_fast_graph,
-    write_int8_graph,
-    write_standard_graph,
-)
+from edge_export.fast_graph import write_built_graph
 from edge_export.graph import describe_graph, write_plain_graph
 from edge_export.onnx_encoder import OnnxEncoder, load_onnx_encoder, write_given_graph
 from edge_export.optimum_exporter import write_optimum_graph
@@ -49,19 +44,18 @@ Form: TypeAlias = Literal["fast", "standard", "plain"]
 Precision: TypeAlias = Literal["fp32", "int8", "int8-fast", "fp16"]
 Writer: TypeAlias = Callable[[Encoder, Path], None]
 
-# The fp32 graph: built from the weights, for onnxruntime's CPU or in standard operators, or as
-# torch's own exporter writes it.
+# The fp32 graph: built from the weights, or as torch's own exporter writes it.
 FORMS: dict[Form, Writer] = {
-    "fast": write_fast_graph,
-    "standard": write_standard_graph,
+    "fast": partial(write_built_graph, "fast"),
+    "standard": partial(write_built_graph, "standard"),
     "plain": write_plain_graph,
 }
 
-# Lower precisions, and the devices that they are for.
-LOWER: dict[Precision, tuple[Writer, tuple[str, ...]]] = {
-    "int8": (write_int8_graph, ("cpu",)),
-    "int8-fast": (write_int8_fast_graph, ("cpu",)),
-    "fp16": (write_fp16_graph, ("cuda",)),
+# Lower precisions, which are recipes too, and the devices that they are for.
+LOWER: dict[Precision, tuple[str, ...]] = {
+    "int8": ("cpu",),
+    "int8-fast": ("cpu",),
+    "fp16": ("cuda",),
 }
 
 # What has a hand in every graph, and what in those of each exporter.
@@ -131,10 +125,9 @@ def write_encoder_graph(encoder: Encoder | OnnxEncoder, path: Path, how: Convers
 
 def write_lower_graph(encoder: Encoder, exact: Graph, folder: Path, precision: Precision) -> Graph:
     """Write a graph of lower precision beside the fp32 graph, and time the two."""
-    write, devices = LOWER[precision]
     path = folder / f"encoder.{precision}.onnx"
-    write(encoder, path)
-    graph = describe_graph(path, precision, devices)
+    write_built_graph(precision, encoder, path)
+    graph = describe_graph(path, precision, LOWER[precision])
     return replace(graph, speedup=measure_speedup(exact, graph, folder, encoder.sample_rate))
 
 

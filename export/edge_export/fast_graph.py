@@ -3,6 +3,7 @@
 It computes what PooledEncoder does, with the same signature as `graph.write_plain_graph`.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,67 +32,46 @@ from edge_export.quantisation import Int8Operators
 from edge_export.quantised_front_end import quantised_front_end
 
 
-def write_fast_graph(encoder: Encoder, path: Path) -> None:
-    """Write waveform (batch, samples) -> embedding (batch, hidden), float32, for onnxruntime's CPU.
+@dataclass(frozen=True)
+class Recipe:
+    """What the graphs differ in."""
 
-    Some operators are onnxruntime's own (com.microsoft). The front end goes chunk by chunk.
-
-    Raises:
-        EncoderError: the encoder has a part that is not known here.
-        ExportError: the graph does not fit into one file.
-    """
-    save_graph(build_graph(encoder, FastOperators(), in_chunks), path)
+    operators: Operators
+    front: FrontEnd
+    float_type: Any = np.float32
+    """Of what is neither int8 nor, as normalisation and the mean are, float64."""
 
 
-def write_standard_graph(encoder: Encoder, path: Path) -> None:
-    """The same in operators of the ONNX standard alone, without loops, for any provider.
-
-    Raises:
-        EncoderError: the encoder has a part that is not known here.
-        ExportError: the graph does not fit into one file.
-    """
-    save_graph(build_graph(encoder, StandardOperators(), front_end), path)
-
-
-def write_int8_graph(encoder: Encoder, path: Path) -> None:
-    """The fast graph with the linear layers of the transformer in int8; all else is float32.
-
-    Raises:
-        EncoderError: the encoder has a part that is not known here.
-        ExportError: the graph does not fit into one file.
-    """
-    save_graph(build_graph(encoder, Int8Operators(), in_chunks), path)
+RECIPES = {
+    # For onnxruntime's CPU, with operators of its own (com.microsoft).
+    "fast": Recipe(FastOperators(), in_chunks),
+    # Operators of the ONNX standard alone and no loop, for any provider.
+    "standard": Recipe(StandardOperators(), front_end),
+    # The linear layers of the transformer in int8.
+    "int8": Recipe(Int8Operators(), in_chunks),
+    # The convolutions too, with scales for each tenth of a second.
+    "int8-fast": Recipe(Int8Operators(), quantised_front_end),
+    # For GPUs.
+    "fp16": Recipe(StandardOperators(), front_end, np.float16),
+}
 
 
-def write_int8_fast_graph(encoder: Encoder, path: Path) -> None:
-    """The convolutions of the front end in int8 too, with scales for each tenth of a second.
+def write_built_graph(recipe: str, encoder: Encoder, path: Path) -> None:
+    """Write waveform (batch, samples) -> embedding (batch, hidden), float32, both axes dynamic.
 
     Raises:
         EncoderError: the encoder has a part that is not known here.
         ExportError: the graph does not fit into one file.
     """
-    save_graph(build_graph(encoder, Int8Operators(), quantised_front_end), path)
+    save_graph(build_graph(encoder, RECIPES[recipe]), path)
 
 
-def write_fp16_graph(encoder: Encoder, path: Path) -> None:
-    """The standard graph in float16, for GPUs; normalisation, its folding and the mean are not.
-
-    Raises:
-        EncoderError: the encoder has a part that is not known here.
-        ExportError: the graph does not fit into one file.
-    """
-    block = Block(float_type=np.float16)
-    save_graph(build_graph(encoder, StandardOperators(), front_end, block), path)
-
-
-def build_graph(
-    encoder: Encoder, operators: Operators, front: FrontEnd, block: Block | None = None
-) -> onnx.ModelProto:
-    """The whole encoder, in float32 or the float type of `block`."""
-    block = block or Block()
+def build_graph(encoder: Encoder, recipe: Recipe) -> onnx.ModelProto:
+    """The whole encoder."""
+    block = Block(float_type=recipe.float_type)
     waveform = normalise(block, INPUT) if encoder.normalize else INPUT
-    frames = front(block, waveform, encoder)
-    hidden = transformer(block, frames, encoder, operators)
+    frames = recipe.front(block, waveform, encoder)
+    hidden = transformer(block, frames, encoder, recipe.operators)
     if encoder.model.adapter is not None:
         hidden = adapter(block, hidden, encoder.model.adapter)
     embedding = block.output(mean_over_time(block, hidden), OUTPUT)

@@ -55,16 +55,13 @@ def normalise(block: Block, waveform: Value) -> Value:
 def in_chunks(block: Block, waveform: Value, encoder: Encoder) -> Value:
     """The same frames, chunk after chunk: memory is that of one chunk, however long the clip.
 
-    F frames span `step` * F + `overlap` samples. The chunks are as equal as can be: each but the
+    The chunks are as equal as can be: each but the
     last has ceil(F / count) frames.
     """
     frames = frame_builder(block, waveform, encoder)
-    step = int(np.prod(encoder.config.conv_stride))
-    overlap = encoder.min_samples - step
+    step, overlap = spacing(encoder)
     most = max(1, CHUNK_SAMPLES // step)
-    samples = block.node("Shape", waveform, start=1, end=2)
-    hops = block.node("Sub", samples, block.ints(overlap))
-    total = block.node("Div", hops, block.ints(step))
+    total = frame_count(block, waveform, encoder)
     count = ceil_divide(block, total, block.ints(most))
     length = block.node("Mul", ceil_divide(block, total, count), block.ints(step))
     reach = block.node("Add", length, block.ints(overlap))
@@ -75,9 +72,27 @@ def in_chunks(block: Block, waveform: Value, encoder: Encoder) -> Value:
         part = inner.node("Slice", waveform, start, end, inner.ints(1))
         return inner.node("Concat", done, frames(inner, part), axis=1)
 
+    return block.loop(block.node("Squeeze", count), no_frames(block, waveform, encoder), chunk)
+
+
+def spacing(encoder: Encoder) -> tuple[int, int]:
+    """`step` and `overlap` in samples: F frames span `step` * F + `overlap`."""
+    step = int(np.prod(encoder.config.conv_stride))
+    return step, encoder.min_samples - step
+
+
+def frame_count(block: Block, waveform: Value, encoder: Encoder) -> Value:
+    """F of (batch, samples), an int64 vector of one."""
+    step, overlap = spacing(encoder)
+    samples = block.node("Shape", waveform, start=1, end=2)
+    return block.node("Div", block.node("Sub", samples, block.ints(overlap)), block.ints(step))
+
+
+def no_frames(block: Block, waveform: Value, encoder: Encoder) -> Value:
+    """(batch, 0, channels), what others are put behind."""
     batch = block.node("Shape", waveform, start=0, end=1)
-    empty = block.node("Concat", batch, block.ints(0, encoder.config.conv_dim[-1]), axis=0)
-    return block.loop(block.node("Squeeze", count), block.node("ConstantOfShape", empty), chunk)
+    shape = block.node("Concat", batch, block.ints(0, encoder.config.conv_dim[-1]), axis=0)
+    return block.node("ConstantOfShape", shape)
 
 
 def ceil_divide(block: Block, a: Value, b: Value) -> Value:

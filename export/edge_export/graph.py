@@ -15,14 +15,12 @@ import torch
 
 from edge_detect.manifest import DEVICES, Graph, WeightsFile
 from edge_detect.store import file_sha256
+from edge_export.blocks import OPSET
 from edge_export.encoder import Encoder
 from edge_export.errors import ExportError
 
 INPUT = "waveform"
 OUTPUT = "embedding"
-
-# torch's exporter writes opset 18 and later; onnxruntime has run 20 since its release 1.17.
-OPSET = 20
 
 MAPPED_BYTES = 64 * 2**20
 """Graphs from this size on keep their weights in a file beside them. onnxruntime maps it into

@@ -6,8 +6,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from edge_detect.audio import load_audio
 from edge_detect.manifest import Graph, Quality
@@ -97,8 +99,19 @@ def judge_graph(
     return replace(graph, quality=quality)
 
 
+class Classes(Protocol):
+    """What makes probabilities of embeddings: a head, or a package's classifier graph."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Of the classes, in the order of the probabilities."""
+
+    def probabilities(self, embeddings: Float32) -> npt.NDArray[np.float64]:
+        """(clips, hidden) -> (clips, classes)."""
+
+
 def measure_quality(
-    pairs: Sequence[Pair], head: Head, bonafide: Sequence[str], clips: QualityClips
+    pairs: Sequence[Pair], head: Classes, bonafide: Sequence[str], clips: QualityClips
 ) -> Quality:
     """Differences of embeddings and of what the head makes of them."""
     found = head.probabilities(np.stack([pair.embedding for pair in pairs]))

@@ -14,7 +14,14 @@ from torch.nn import Conv1d, LayerNorm, Module
 
 from edge_export.blocks import MICROSOFT, Block, Value
 from edge_export.encoder import Encoder
-from edge_export.front_end import ceil_divide, first_windows, folded_group_norm
+from edge_export.front_end import (
+    ceil_divide,
+    first_windows,
+    folded_group_norm,
+    frame_count,
+    no_frames,
+    spacing,
+)
 from edge_export.layers import activation, array, layer_norm
 from edge_export.quantisation import quantise_columns
 
@@ -34,14 +41,12 @@ def quantised_front_end(block: Block, waveform: Value, encoder: Encoder) -> Valu
     """
     layers = cast(Sequence[Module], encoder.model.feature_extractor.conv_layers)
     first = first_weight(block, waveform, encoder)
-    step = int(np.prod(encoder.config.conv_stride))
-    overlap = encoder.min_samples - step
+    step, overlap = spacing(encoder)
     hop = step * TILE_FRAMES
-    samples = block.node("Shape", waveform, start=1, end=2)
-    total = block.node("Div", block.node("Sub", samples, block.ints(overlap)), block.ints(step))
+    total = frame_count(block, waveform, encoder)
     count = ceil_divide(block, total, block.ints(TILE_FRAMES))
     needed = block.node("Add", block.node("Mul", count, block.ints(hop)), block.ints(overlap))
-    filled = fill_up(block, waveform, samples, needed)
+    filled = fill_up(block, waveform, needed)
 
     def tile(inner: Block, number: Value) -> Value:
         start = inner.node("Mul", number, inner.ints(hop))
@@ -49,9 +54,7 @@ def quantised_front_end(block: Block, waveform: Value, encoder: Encoder) -> Valu
         part = inner.node("Slice", filled, start, end, inner.ints(1))
         return tile_frames(inner, part, first, layers, encoder)
 
-    batch = block.node("Shape", waveform, start=0, end=1)
-    shape = block.node("Concat", batch, block.ints(0, encoder.config.conv_dim[-1]), axis=0)
-    frames = joined(block, count, block.node("ConstantOfShape", shape), tile)
+    frames = joined(block, count, no_frames(block, waveform, encoder), tile)
     return block.node("Slice", frames, block.ints(0), total, block.ints(1))
 
 
@@ -90,11 +93,12 @@ def first_weight(block: Block, waveform: Value, encoder: Encoder) -> Value:
     return block.floats(np.concatenate([weight, bias[np.newaxis]])[np.newaxis])
 
 
-def fill_up(block: Block, waveform: Value, samples: Value, needed: Value) -> Value:
+def fill_up(block: Block, waveform: Value, needed: Value) -> Value:
     """(batch, samples) -> (batch, at least `needed`): the last sample again and again.
 
     Zeros would be a step, louder than the clip where it has an offset.
     """
+    samples = block.node("Shape", waveform, start=1, end=2)
     missing = block.node("Max", block.node("Sub", needed, samples), block.ints(0))
     pads = block.node("Concat", block.ints(0, 0, 0), missing, axis=0)
     return block.node("Pad", waveform, pads, mode="edge")

@@ -15,7 +15,7 @@ from edge_export.checkpoint import open_checkpoint
 from edge_export.conversion import FORMS, Conversion, convert_encoder
 from edge_export.encoder import Encoder, load_encoder
 from edge_export.errors import ExportError
-from edge_export.fast_graph import write_fast_graph, write_int8_graph, write_standard_graph
+from edge_export.fast_graph import write_built_graph
 from edge_export.parity import FAST_EMBEDDING_MAX_ABS, Pair
 from edge_export.reference import TorchReference
 from tests.export.conftest import CONFIGS, RATE, SMALL, noisy_clip, save_encoder
@@ -67,7 +67,7 @@ def test_gives_what_torch_gives(tmp_path: Path, kind: str, form: Any) -> None:
 @pytest.mark.parametrize("kind", ["group", "layer-stable"])
 def test_clips_of_a_batch_do_not_mix(tmp_path: Path, kind: str) -> None:
     encoder = open_encoder(tmp_path / "encoder", **KINDS[kind])
-    write_fast_graph(encoder, tmp_path / "graph.onnx")
+    write_built_graph("fast", encoder, tmp_path / "graph.onnx")
     graph = open_graph(tmp_path / "graph.onnx")
     clips = np.stack([noisy_clip(seed, 40_000) for seed in range(3)])
     alone = np.concatenate([graph.run(clip[np.newaxis]) for clip in clips])
@@ -90,7 +90,7 @@ def test_the_standard_graph_has_operators_of_the_standard_only(tmp_path: Path) -
 def test_an_unknown_activation_is_refused_by_name(tmp_path: Path) -> None:
     encoder = open_encoder(tmp_path / "encoder", hidden_act="mish")
     with pytest.raises(EncoderError, match=r"no activation 'mish'; .* --graph plain"):
-        write_standard_graph(encoder, tmp_path / "graph.onnx")
+        write_built_graph("standard", encoder, tmp_path / "graph.onnx")
     write_plain = Conversion(form="plain")
     checkpoint = open_checkpoint(tmp_path / "encoder")
     assert convert_encoder(encoder, checkpoint, tmp_path, write_plain).pairs
@@ -118,7 +118,7 @@ def test_what_cannot_be_written_is_refused(
 def test_int8_is_near(tmp_path: Path, kind: str) -> None:
     encoder = open_encoder(tmp_path / "encoder", **KINDS[kind])
     reference = TorchReference(encoder)
-    write_int8_graph(encoder, tmp_path / "graph.onnx")
+    write_built_graph("int8", encoder, tmp_path / "graph.onnx")
     graph = open_graph(tmp_path / "graph.onnx")
     clip = noisy_clip(1, RATE)
     pair = Pair("clip", graph.run(clip[np.newaxis])[0], reference.embed(clip))

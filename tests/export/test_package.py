@@ -105,7 +105,7 @@ def test_normalisation_is_as_the_preprocessor_says(tmp_path: Path, normalize: bo
 def test_nothing_is_left_where_parity_fails(
     small: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = conversion.write_fast_graph
+    write = conversion.FORMS["fast"]
 
     def write_wrong_graph(encoder: Encoder, path: Path) -> None:
         # The smallest of lies: one bias, off by a hundredth.

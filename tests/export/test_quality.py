@@ -1,7 +1,8 @@
 """Lower precisions: what they cost is measured, stored, and refused above the bound."""
 
+import inspect
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -11,10 +12,12 @@ from edge_detect import Detector
 from edge_detect.manifest import Quality, read_manifest
 from edge_detect.processor import cpu_kind
 from edge_export import export_package
+from edge_export.__main__ import Precision as CommandPrecision
+from edge_export.__main__ import export
+from edge_export.conversion import Precision
 from edge_export.errors import QualityError
-from edge_export.heads import Head
 from edge_export.parity import Pair
-from edge_export.quality import JudgedClip, QualityClips, measure_quality
+from edge_export.quality import MAX_FLIP_RATE, JudgedClip, QualityClips, measure_quality
 from tests.export.conftest import RATE, Exported, noisy_clip
 
 # Of random weights, narrow layers and clips that are mostly noise: what is trained does better.
@@ -109,9 +112,7 @@ def test_the_figures_are_those_of_the_definition() -> None:
     pairs = [Pair("", f, r) for f, r in zip(found, right, strict=True)]
     names = ("real", "real", "fake", "fake")
     clips = QualityClips("four", [JudgedClip(np.zeros(1, np.float32), n) for n in names])
-    head: Any = SignHead()
-    assert not isinstance(head, Head)
-    quality = measure_quality(pairs, head, ("real",), clips)
+    quality = measure_quality(pairs, SignHead(), ("real",), clips)
     assert (quality.clips, quality.flips) == (4, 1)
     assert quality.cosine_min == pytest.approx(-1)
     assert quality.cosine_mean == pytest.approx((1 - 1 + 1 + np.sqrt(0.5)) / 4)
@@ -121,3 +122,8 @@ def test_the_figures_are_those_of_the_definition() -> None:
     assert quality.flip_rate_high == pytest.approx(0.6994, abs=1e-4)
     assert quality.eer_reference == 0
     assert quality.eer == pytest.approx(0.25)
+
+
+def test_the_command_takes_what_the_export_takes() -> None:
+    assert inspect.signature(export).parameters["max_flips"].default == MAX_FLIP_RATE
+    assert [p.value for p in CommandPrecision] == list(get_args(Precision))

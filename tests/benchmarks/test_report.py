@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.report import WITHHELD, page, read_results
+from benchmarks.measured import read_results
+from benchmarks.report import page
+from benchmarks.sections import WITHHELD
 
 Save = Callable[..., None]
 

@@ -14,13 +14,13 @@ import numpy.typing as npt
 from edge_detect.audio import load_audio
 from edge_detect.manifest import Graph, Quality
 from edge_detect.processor import cpu_kind
+from edge_detect.rates import equal_error_rate, wilson_interval
 from edge_detect.session import GraphSession
 from edge_export.errors import QualityError
 from edge_export.heads import Head
 from edge_export.parity import Float32, Pair
 from edge_export.prepared import PreparedEncoder
 from edge_export.probes import quality_probes, voice
-from edge_export.rates import equal_error_rate, wilson_interval
 
 MAX_FLIP_RATE = 0.01
 """The share of clips whose label may change; with fewer than 100 clips, none may."""
@@ -124,6 +124,10 @@ def measure_quality(
     real = np.array([name in bonafide for name in names])
     labelled = None not in names and bool(real.any()) and not bool(real.all())
     columns = [head.labels.index(label) for label in bonafide]
+    found_eer, right_eer = (
+        equal_error_rate(real, probabilities[:, columns].sum(axis=1)).rate if labelled else None
+        for probabilities in (found, right)
+    )
     return Quality(
         source=clips.source,
         clips=len(pairs),
@@ -134,8 +138,8 @@ def measure_quality(
         flips=flips,
         flip_rate_low=low,
         flip_rate_high=high,
-        eer=equal_error_rate(real, found[:, columns].sum(axis=1)) if labelled else None,
-        eer_reference=equal_error_rate(real, right[:, columns].sum(axis=1)) if labelled else None,
+        eer=found_eer,
+        eer_reference=right_eer,
     )
 
 

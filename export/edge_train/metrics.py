@@ -13,7 +13,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from edge_export.rates import equal_error_rate, wilson_interval
+from edge_detect.rates import equal_error_rate, wilson_interval
 
 Names: TypeAlias = npt.NDArray[np.str_]
 Scores: TypeAlias = npt.NDArray[np.float64]
@@ -70,7 +70,7 @@ def measure(truth: Names, probabilities: Scores, labels: tuple[str, ...]) -> Fig
         confusion=tuple(
             tuple(row) for row in confusion_matrix(truth, predicted, labels=labels).tolist()
         ),
-        eer=equal_error_rate(truth == labels[1], probabilities[:, 1]) if two else None,
+        eer=equal_error_rate(truth == labels[1], probabilities[:, 1]).rate if two else None,
         auc=float(roc_auc_score(truth == labels[1], probabilities[:, 1])) if two else None,
     )
 

@@ -18,7 +18,7 @@ from scipy.stats import norm  # type: ignore[import-untyped]
 from sklearn.decomposition import PCA
 from sklearn.metrics import det_curve, roc_curve
 
-from edge_export.rates import equal_error_rate
+from edge_detect.rates import equal_error_rate
 from edge_train.metrics import Names, Scores, most_probable
 
 SIZE_INCHES = (4.6, 4.2)
@@ -117,7 +117,7 @@ def det_plot(clips: JudgedClips, bonafide: Sequence[str]) -> str:
         for i, target, positive, scores in curves(clips, bonafide):
             false_alarms, misses, _ = det_curve(positive, scores)
             axes.plot(deviates(false_alarms), deviates(misses), label=target, **line_style(i))
-            rate = deviates([equal_error_rate(positive, scores)])
+            rate = deviates([equal_error_rate(positive, scores).rate])
             axes.plot(rate, rate, "o", color=line_style(i)["color"])
         marks = [f"{mark:.0%}" for mark in DET_MARKS]
         axes.set_xticks(deviates(DET_MARKS), marks)

@@ -19,6 +19,8 @@
     │   ├── DownloadTooLarge     download_too_large
     │   └── DownloadTimeout      download_timeout
     ├── InferenceError           inference_failed onnxruntime gave up on this input
+    ├── DatasetError             dataset_invalid  labelled clips that can't be used
+    ├── ConditionUnavailable     condition_unavailable
     └── ModelError               no source can be answered
         ├── ModelNotFound        model_not_found
         ├── InvalidManifest      invalid_manifest
@@ -141,6 +143,18 @@ class InferenceError(EdgeDetectError):
     """onnxruntime could not run a graph on this input."""
 
     type = "inference_failed"
+
+
+class DatasetError(EdgeDetectError):
+    """The labelled clips, or their labels, can't be used."""
+
+    type = "dataset_invalid"
+
+
+class ConditionUnavailable(EdgeDetectError):
+    """Clips can't be heard through a condition: nothing has its name, or its encoder is missing."""
+
+    type = "condition_unavailable"
 
 
 class ModelError(EdgeDetectError):

@@ -15,7 +15,7 @@ HEAVY = {"torch", "transformers", "sklearn", "skl2onnx", "onnx", "joblib", "libr
 # What a detection may import, direction as in CONTRIBUTING: errors first, the command last.
 LAYERS = [
     {"bench_report", "errors", "lazy", "processor", "workers"},
-    {"decoding", "fetching", "manifest"},
+    {"decoding", "fetching", "manifest", "rates"},
     {"remote"},
     {"audio", "detection", "store"},
     {"precision", "session"},

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from edge_export.rates import equal_error_rate, wilson_interval
 from edge_train.metrics import measure
 
 
@@ -35,35 +34,3 @@ def test_labels_that_sound_like_figures() -> None:
 def test_a_label_that_is_never_predicted_has_no_precision() -> None:
     figures = measure(np.array(["a", "b"]), np.array([[0.9, 0.1], [0.8, 0.2]]), ("a", "b"))
     assert figures.classes["b"].precision == 0
-
-
-@pytest.mark.parametrize(
-    ("right", "clips", "low", "high"),
-    [
-        # Newcombe (1998), Statistics in Medicine 17, table I, method 3
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0.0000, 0.1611),
-        (1, 29, 0.0061, 0.1718),
-    ],
-)
-def test_wilson(right: int, clips: int, low: float, high: float) -> None:
-    assert wilson_interval(right, clips) == pytest.approx((low, high), abs=5e-5)
-
-
-@pytest.mark.parametrize(
-    ("positive", "negative", "rate"),
-    [
-        ([0.9, 0.8], [0.2, 0.1], 0.0),
-        ([0.1, 0.2], [0.8, 0.9], 1.0),
-        ([0.9, 0.8, 0.3], [0.7, 0.2, 0.1], 1 / 3),
-        ([0.5, 0.5], [0.5, 0.5], 0.5),  # all tied: the chance line
-        # One threshold between 0 and 1 false alarms of two, with no threshold inside.
-        ([0.9, 0.5, 0.5], [0.5, 0.1], 2 / 7),
-    ],
-)
-def test_equal_error_rate(positive: list[float], negative: list[float], rate: float) -> None:
-    truth = np.repeat([True, False], [len(positive), len(negative)])
-    scores = np.array(positive + negative)
-    assert equal_error_rate(truth, scores) == pytest.approx(rate)
-    assert equal_error_rate(~truth, 1 - scores) == pytest.approx(rate)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from edge_detect.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from edge_train.clips import Selection
+    from edge_train.dataset import Selection
     from edge_train.errors import DatasetError, TrainError
     from edge_train.record import Record
     from edge_train.training import Training, train
@@ -25,7 +25,7 @@ __getattr__ = lazy_names(
     {
         "DatasetError": "errors",
         "Record": "record",
-        "Selection": "clips",
+        "Selection": "dataset",
         "TrainError": "errors",
         "Training": "training",
         "train": "training",

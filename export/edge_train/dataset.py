@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+from edge_detect.clips import COLUMN_OPTIONS, Dataset, Selection, refuse_others
+from edge_detect.errors import DatasetError
+from edge_detect.label_folder import read_folder
+from edge_detect.listing import read_listing
 from edge_export.checkpoint import HUB_ID
-from edge_train.clips import COLUMN_OPTIONS, Dataset, Selection, refuse_others
-from edge_train.errors import DatasetError
-from edge_train.folder import holds_dataset, read_folder
-from edge_train.listing import read_listing
+from edge_train.saved_dataset import holds_dataset
+
+__all__ = ["Selection", "read_dataset"]
 
 
 def read_dataset(data: str, selection: Selection) -> Dataset:

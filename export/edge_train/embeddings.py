@@ -10,12 +10,17 @@ from typing import Protocol, TypeAlias
 import numpy as np
 
 from edge_detect.audio import check_waveform, load_audio, open_source, source_name
+from edge_detect.clips import Audio, Clip, LeftOut
 from edge_detect.decoding import Waveform
-from edge_detect.errors import AudioError, EdgeDetectError, InferenceError, TruncatedAudio
+from edge_detect.errors import (
+    AudioError,
+    DatasetError,
+    EdgeDetectError,
+    InferenceError,
+    TruncatedAudio,
+)
 from edge_detect.fetching import DEFAULT_FETCHING
 from edge_train.cache import Embedding, EmbeddingCache, Vector
-from edge_train.clips import Audio, Clip, LeftOut
-from edge_train.errors import DatasetError
 
 Follow: TypeAlias = Callable[[Sequence[Clip]], Iterable[Clip]]
 """Passes the clips on as they are asked for: a progress bar."""

@@ -3,20 +3,16 @@
 ::
 
     EdgeDetectError
+    ├── DatasetError     dataset_invalid  the runtime's: clips or labels that can't be used
     └── TrainError       train_failed     no package was made
-        └── DatasetError dataset_invalid  the clips or their labels can't be trained on
 """
 
-from edge_detect.errors import EdgeDetectError
+from edge_detect.errors import DatasetError, EdgeDetectError
+
+__all__ = ["DatasetError", "TrainError"]
 
 
 class TrainError(EdgeDetectError):
     """The training stopped; no package was made."""
 
     type = "train_failed"
-
-
-class DatasetError(TrainError):
-    """The clips or their labels can't be trained on."""
-
-    type = "dataset_invalid"

@@ -6,8 +6,7 @@ from typing import Any
 
 import datasets
 
-from edge_export.errors import first_line
-from edge_train.clips import (
+from edge_detect.clips import (
     COLUMN_OPTIONS,
     Audio,
     Dataset,
@@ -16,9 +15,10 @@ from edge_train.clips import (
     refuse_others,
     sort_out,
 )
-from edge_train.errors import DatasetError
-from edge_train.folder import is_saved_dataset
-from edge_train.listing import check_columns
+from edge_detect.errors import DatasetError
+from edge_detect.listing import check_columns
+from edge_export.errors import first_line
+from edge_train.saved_dataset import is_saved_dataset
 
 DEFAULT_AUDIO = "audio"
 DEFAULT_LABEL = "label"

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 
-from edge_train.clips import LeftOut
+from edge_detect.clips import LeftOut
 from edge_train.metrics import Figures
 from edge_train.split import LabelLeftOut
 

@@ -1,7 +1,7 @@
 """Figures of binary detection, and how sure one can be of them; numpy alone.
 
 A higher score means bona fide, as in the ASVspoof challenges. A clip whose score is below the
-threshold is called synthetic; one on it is not. Two errors are possible, and each has two names:
+threshold, or on it, is called synthetic. Two errors are possible, and each has two names:
 
 - a *false positive* accuses real speech (ASVspoof, where bona fide is the target, calls it a miss);
 - a *miss* lets synthetic speech pass (there: a false alarm).
@@ -70,11 +70,11 @@ class DetCurve:
     """
 
     thresholds: Scores
-    """(points,): every score that occurs, then infinity."""
+    """(points,): minus infinity, then every score that occurs."""
     accused: Scores
-    """Weight of the real clips below the threshold."""
+    """Weight of the real clips on the threshold or below it."""
     passed: Scores
-    """Weight of the synthetic clips on the threshold or above it."""
+    """Weight of the synthetic clips above the threshold."""
 
     @property
     def false_positives(self) -> Scores:
@@ -97,9 +97,9 @@ class DetCurve:
         rates = self.false_positives
         start, end = (np.take_along_axis(rates, i, -1)[..., 0] for i in (above - 1, above))
         share = -low / (high - low)
-        below, at = self.thresholds[above - 1][..., 0], self.thresholds[above][..., 0]
-        midway = np.where(high == 0, (below + np.where(high == 0, at, below)) / 2, below)
-        return start + share * (end - start), midway
+        at = self.thresholds[above[..., 0]]
+        after = self.thresholds[np.minimum(above[..., 0] + 1, len(self.thresholds) - 1)]
+        return start + share * (end - start), np.where(high == 0, (at + after) / 2, at)
 
     def areas(self) -> Scores:
         """The areas (...,) under the ROC curve, as `roc_auc` defines them."""
@@ -136,7 +136,7 @@ def det_curve(bonafide: Mask, scores: Scores, weights: Scores | None = None) -> 
     )
     start = np.zeros((*weight.shape[:-1], 1))
     return DetCurve(
-        thresholds=np.append(ordered[last], np.inf),
+        thresholds=np.append(-np.inf, ordered[last]),
         accused=np.concatenate((start, real), axis=-1),
         passed=spoof[..., -1:] - np.concatenate((start, spoof), axis=-1),
     )
@@ -210,15 +210,15 @@ def cllr(
 
 
 def error_rates(bonafide: Mask, scores: Scores, threshold: float) -> ErrorRates:
-    """Both errors where scores below the threshold are called synthetic.
+    """Both errors where scores on the threshold or below it are called synthetic.
 
     Raises:
         DatasetError: a class has no clip, or a score is not finite.
     """
     check_scores(bonafide, scores)
     return ErrorRates(
-        false_positive=float((scores[bonafide] < threshold).mean()),
-        miss=float((scores[~bonafide] >= threshold).mean()),
+        false_positive=float((scores[bonafide] <= threshold).mean()),
+        miss=float((scores[~bonafide] > threshold).mean()),
     )
 
 

@@ -15,8 +15,8 @@ HEAVY = {"torch", "transformers", "sklearn", "skl2onnx", "onnx", "joblib", "libr
 # What a detection may import, direction as in CONTRIBUTING: errors first, the command last.
 LAYERS = [
     {"bench_report", "errors", "lazy", "processor", "workers"},
-    {"decoding", "fetching", "manifest", "rates"},
-    {"remote"},
+    {"clips", "decoding", "fetching", "manifest", "rates"},
+    {"label_folder", "listing", "remote"},
     {"audio", "detection", "store"},
     {"precision", "session"},
     {"encoder", "summary"},

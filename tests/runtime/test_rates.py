@@ -79,7 +79,7 @@ def test_the_auc_is_that_of_all_pairs() -> None:
 
 def test_the_curve_has_a_point_at_every_score() -> None:
     curve = det_curve(*joined([0.9, 0.5, 0.5], [0.5, 0.1]))
-    assert curve.thresholds.tolist() == [0.1, 0.5, 0.9, math.inf]
+    assert curve.thresholds.tolist() == [-math.inf, 0.1, 0.5, 0.9]
     assert curve.false_positives == pytest.approx(np.array([0, 0, 2 / 3, 1]))
     assert curve.misses == pytest.approx(np.array([1, 0.5, 0, 0]))
 
@@ -121,7 +121,9 @@ def test_cllr() -> None:
 
 def test_error_rates_at_a_threshold() -> None:
     bonafide, scores = joined([0.9, 0.5, 0.5, 0.1], [0.5, 0.1, 0.0])
-    rates = error_rates(bonafide, scores, 0.5)  # on the threshold is not below it
+    rates = error_rates(bonafide, scores, 0.5)  # on the threshold is accused
+    assert (rates.false_positive, rates.miss) == (3 / 4, 0)
+    rates = error_rates(bonafide, scores, 0.4)
     assert (rates.false_positive, rates.miss) == pytest.approx((1 / 4, 1 / 3))
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_train.clips import Dataset, Selection
+from edge_detect.clips import Dataset, Selection
+from edge_detect.errors import DatasetError
 from edge_train.dataset import read_dataset
-from edge_train.errors import DatasetError
 from tests.train.conftest import write_labels
 
 ODD_LABELS = ["<b>&amp;\"'</b>", "日本語", "a/b", "../x", "$x^2$", "Ünï | pipe"]

@@ -14,11 +14,12 @@ import soundfile
 
 from edge_detect import Detector
 from edge_detect.audio import load_audio
+from edge_detect.clips import Clip
+from edge_detect.errors import DatasetError
+from edge_detect.label_folder import read_folder
 from edge_train.cache import Embedding, EmbeddingCache, cache_folder
-from edge_train.clips import Clip
 from edge_train.embeddings import EmbeddedClips, embed_clips
-from edge_train.errors import DatasetError, TrainError
-from edge_train.folder import read_folder
+from edge_train.errors import TrainError
 from tests.conftest import FIXTURES
 from tests.train.conftest import RATE, CountingEncoder, clip, write_labels
 
@@ -90,7 +91,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from edge_train.embeddings import embed_clips
-from edge_train.folder import read_folder
+from edge_detect.label_folder import read_folder
 from tests.train.conftest import CountingEncoder
 
 class Mortal(CountingEncoder):

@@ -8,11 +8,11 @@ import datasets
 import pytest
 
 from edge_detect.audio import load_audio
+from edge_detect.clips import Selection
+from edge_detect.errors import DatasetError
 from edge_detect.store import open_package
-from edge_train.clips import Selection
 from edge_train.dataset import read_dataset
 from edge_train.embeddings import embed_clips
-from edge_train.errors import DatasetError
 from tests.conftest import FIXTURES
 from tests.export.hub_server import serve
 from tests.train.conftest import RATE, CountingEncoder, Run, write_labels

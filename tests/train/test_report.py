@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_train.clips import LeftOut
+from edge_detect.clips import LeftOut
 from edge_train.metrics import measure, most_probable
 from edge_train.plots import JudgedClips, Projection, project, targets
 from edge_train.record import EncoderIdentity, HeadResult, LabelCounts, Misjudged, Record

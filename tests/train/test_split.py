@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edge_train.errors import DatasetError
+from edge_detect.errors import DatasetError
 from edge_train.split import Split, cross_validation_folds, split_rows
 
 Names = np.ndarray[tuple[int], np.dtype[np.str_]]

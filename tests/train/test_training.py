@@ -14,10 +14,10 @@ import pytest
 import soundfile
 
 from edge_detect import Detection, Detector
+from edge_detect.errors import DatasetError
 from edge_detect.store import open_package
 from edge_export import ExportError
 from edge_train import Selection, TrainError, Training, train
-from edge_train.errors import DatasetError
 from edge_train.heads import KINDS
 from tests.conftest import FIXTURES
 from tests.train.conftest import RATE, clip, write_labels

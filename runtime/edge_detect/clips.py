@@ -1,11 +1,11 @@
 """Labelled clips, and those that are left out with the reason."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from edge_train.errors import DatasetError
+from edge_detect.errors import DatasetError
 
 Audio: TypeAlias = Path | bytes
 """A file, or the content of one; `edge_detect.audio` decodes either."""
@@ -22,11 +22,13 @@ class Clip:
     """What must stay on one side of the split, a speaker for example; None where not asked for."""
     fetch: Callable[[], Audio]
     """Gives the audio when its turn comes: a dataset may be larger than the memory."""
+    details: Mapping[str, str] = field(default_factory=dict)
+    """What else was asked for and is there, by its column; none of it is blank."""
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A clip that is not trained on, and why."""
+    """A clip that is not used, and why."""
 
     name: str
     reason: str
@@ -83,27 +85,34 @@ def sort_out(entries: Iterable[Clip | LeftOut], empty_labels: Iterable[str] = ()
 
 
 def label_clip(
-    name: str, label: object, group: object, grouped: bool, fetch: Callable[[], Audio]
+    name: str,
+    label: object,
+    group: object,
+    grouped: bool,
+    fetch: Callable[[], Audio],
+    details: Mapping[str, object] | None = None,
 ) -> Clip | LeftOut:
     """A clip from the cells of its row; left out where its label or a wanted group is blank.
 
     Raises:
-        DatasetError: a label or a group that is neither text nor a number.
+        DatasetError: a label, a group or a detail that is neither text nor a number.
     """
     label_text, group_text = cell_text(label, name), cell_text(group, name)
     if not label_text:
         return LeftOut(name, "unlabelled", f"{name!r} has no label")
     if grouped and not group_text:
         return LeftOut(name, "ungrouped", f"{name!r} has no group")
-    return Clip(name, check_label(label_text), group_text or None, fetch)
+    texts = {column: cell_text(cell, name) for column, cell in (details or {}).items()}
+    known = {column: text for column, text in texts.items() if text}
+    return Clip(name, check_label(label_text), group_text or None, fetch, known)
 
 
 def cell_text(cell: object, name: str) -> str:
-    """A label or a group as text without surrounding blanks; empty for None."""
+    """A cell as text without surrounding blanks; empty for None."""
     if cell is None:
         return ""
     if not isinstance(cell, str | int | float):
-        raise DatasetError(f"{name!r} has {cell!r:.60} for a label or a group; give text")
+        raise DatasetError(f"{name!r} has {cell!r:.60} for a label or another cell; give text")
     return str(cell).strip()
 
 

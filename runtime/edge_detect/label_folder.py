@@ -1,35 +1,22 @@
-"""A folder with a sub-folder for each label, and how to tell it from a Hugging Face dataset."""
+"""A folder with a sub-folder for each label."""
 
 import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from edge_train.clips import Clip, Dataset, LeftOut, check_label, sort_out
-from edge_train.errors import DatasetError
+from edge_detect.clips import Clip, Dataset, LeftOut, check_label, sort_out
+from edge_detect.errors import DatasetError
 
-# What `save_to_disk` of `datasets` leaves in a folder, for one split and for several.
-SAVED_DATASET = ("state.json", "dataset_dict.json")
-# Where a dataset that was downloaded, or written by `to_parquet`, has its tables.
-DATASET_TABLES = ("*.parquet", "data/*.parquet")
-
-
-def holds_dataset(folder: Path) -> bool:
-    """Whether a folder is a Hugging Face dataset."""
-    return is_saved_dataset(folder) or any(
-        next(folder.glob(pattern), None) for pattern in DATASET_TABLES
-    )
-
-
-def is_saved_dataset(folder: Path) -> bool:
-    """Whether `save_to_disk` of `datasets` wrote the folder."""
-    return any((folder / name).is_file() for name in SAVED_DATASET)
+# The detail of a clip that says in which folder of its label's it lies.
+SUBFOLDER = "subfolder"
 
 
 def read_folder(root: Path) -> Dataset:
     """Every file below a sub-folder of `root` is a clip, labelled by that sub-folder's name.
 
-    Hidden files and folders are passed over; what lies beside the sub-folders is left out.
+    Hidden files and folders are passed over; what lies beside the sub-folders is left out. A
+    clip's detail `SUBFOLDER` is the folder of its label's folder that it lies in, at any depth.
 
     Raises:
         DatasetError: no sub-folder, or a label that can't be printed.
@@ -44,11 +31,18 @@ def read_folder(root: Path) -> Dataset:
             entries.append(LeftOut(str(path), "unlabelled", message))
             continue
         label = check_label(path.name)
-        clips = [Clip(str(file), label, None, partial(Path, file)) for file in files_below(path)]
+        clips = [folder_clip(file, path, label) for file in files_below(path)]
         entries += clips
         if not clips:
             empty_labels.append(label)
     return sort_out(entries, empty_labels)
+
+
+def folder_clip(file: Path, folder: Path, label: str) -> Clip:
+    """A file below the folder of its label."""
+    inside = file.relative_to(folder).parts[:-1]
+    details = {SUBFOLDER: inside[0]} if inside else {}
+    return Clip(str(file), label, None, partial(Path, file), details)
 
 
 def visible(folder: Path) -> list[Path]:

@@ -2,13 +2,13 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO, TypeAlias
 
-from edge_train.clips import Clip, Dataset, LeftOut, Selection, label_clip, sort_out
-from edge_train.errors import DatasetError
+from edge_detect.clips import Clip, Dataset, LeftOut, Selection, label_clip, sort_out
+from edge_detect.errors import DatasetError
 
 DEFAULT_AUDIO = "path"
 DEFAULT_LABEL = "label"
@@ -17,8 +17,10 @@ Cells: TypeAlias = dict[str, Any]
 """The cells of a row by their column."""
 
 
-def read_listing(path: Path, selection: Selection) -> Dataset:
+def read_listing(path: Path, selection: Selection, details: Sequence[str] = ()) -> Dataset:
     """Read the paths and labels of a list; relative paths are relative to the list's folder.
+
+    `details` are columns that a clip's details are taken from, where the list has them.
 
     Raises:
         DatasetError: no CSV or JSON Lines, a broken line, or a column that is not there.
@@ -33,14 +35,17 @@ def read_listing(path: Path, selection: Selection) -> Dataset:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             entries = [
-                listed_clip(path, line, cells, wanted) for line, cells in read(file, path, wanted)
+                listed_clip(path, line, cells, wanted, details)
+                for line, cells in read(file, path, wanted)
             ]
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"can't read {str(path)!r} as UTF-8 text: {error}") from error
     return sort_out(entries)
 
 
-def listed_clip(listing: Path, line: int, cells: Cells, wanted: list[str]) -> Clip | LeftOut:
+def listed_clip(
+    listing: Path, line: int, cells: Cells, wanted: list[str], details: Sequence[str] = ()
+) -> Clip | LeftOut:
     """The clip of one line; `wanted` names the columns of path, label and, where asked, group."""
     audio, label, *groups = wanted
     path, place = cells[audio], f"{listing}:{line}"
@@ -48,7 +53,8 @@ def listed_clip(listing: Path, line: int, cells: Cells, wanted: list[str]) -> Cl
         return LeftOut(place, "no_path", f"{place!r} has no path")
     file = listing.parent / path.strip()
     group = cells[groups[0]] if groups else None
-    return label_clip(str(file), cells[label], group, bool(groups), partial(Path, file))
+    others = {column: cells.get(column) for column in details}
+    return label_clip(str(file), cells[label], group, bool(groups), partial(Path, file), others)
 
 
 def csv_rows(file: TextIO, path: Path, wanted: list[str]) -> Iterator[tuple[int, Cells]]:

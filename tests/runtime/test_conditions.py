@@ -1,0 +1,122 @@
+"""What a clip is heard through keeps its place, its length and what the condition lets pass."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from edge_detect.conditions import (
+    CONDITIONS,
+    GSM,
+    Condition,
+    check_conditions,
+    choose_conditions,
+)
+from edge_detect.errors import ConditionUnavailable
+from tests.conftest import Waveform
+
+RATE = 16_000
+BY_NAME = {condition.name: condition for condition in CONDITIONS}
+CODECS = [condition for condition in CONDITIONS if condition.kind == "codec"]
+BANDS = {"band-3.4k": 3400, "band-4k": 4000, "band-5.5k": 5500}
+MAX_LAG = 400
+
+
+def hear(name: str, waveform: Waveform, rate: int = RATE) -> Waveform:
+    heard = BY_NAME[name].hear(waveform, rate)
+    assert heard is not None
+    assert heard.dtype == np.float32
+    return heard
+
+
+def lag(heard: Waveform, original: Waveform) -> int:
+    """By how many samples a clip is late, from the peak of the cross-correlation."""
+    size = min(len(heard), len(original)) - 2 * MAX_LAG
+    middle = original[MAX_LAG : MAX_LAG + size]
+    lags = range(-MAX_LAG, MAX_LAG + 1)
+    return max(lags, key=lambda n: float(middle @ heard[MAX_LAG + n : MAX_LAG + n + size]))
+
+
+def energy(waveform: Waveform, low: float, high: float) -> float:
+    """What lies between two frequencies in Hz."""
+    power = np.abs(np.fft.rfft(waveform)) ** 2
+    frequencies = np.fft.rfftfreq(len(waveform), 1 / RATE)
+    return float(power[(frequencies >= low) & (frequencies < high)].sum())
+
+
+@pytest.mark.parametrize("condition", CODECS, ids=lambda condition: condition.name)
+def test_a_codec_keeps_place_and_length(condition: Condition, speech: Waveform) -> None:
+    heard = hear(condition.name, speech)
+    assert len(speech) - 1 <= len(heard) <= len(speech)
+    assert abs(lag(heard, speech)) <= 1
+    size = len(heard)
+    cosine = heard @ speech[:size] / np.linalg.norm(heard) / np.linalg.norm(speech[:size])
+    assert 0.9 < cosine < 0.99999  # the same speech, and not the same samples
+
+
+def test_every_codec_of_another_rate(speech: Waveform) -> None:
+    for condition in CODECS:
+        heard = hear(condition.name, speech, 22_050)
+        assert len(speech) - 2 <= len(heard) <= len(speech)
+        assert abs(lag(heard, speech)) <= 2
+
+
+@pytest.mark.parametrize(("name", "cutoff"), BANDS.items())
+def test_a_band_ends_at_its_cutoff(name: str, cutoff: float) -> None:
+    noise = np.random.default_rng(1).standard_normal(4 * RATE).astype(np.float32)
+    heard = hear(name, noise)
+    assert len(heard) == len(noise)
+    assert energy(heard, cutoff, 8000) < 1e-4 * energy(noise, cutoff, 8000)
+    kept = energy(heard, 0, 0.9 * cutoff) / energy(noise, 0, 0.9 * cutoff)
+    assert kept == pytest.approx(1, abs=0.01)
+
+
+def test_gsm_has_no_more_than_the_telephone_band(speech: Waveform) -> None:
+    assert energy(hear("gsm", speech), 4200, 8000) < 1e-3 * energy(speech, 4200, 8000)
+
+
+def test_what_changes_nothing_is_the_same_array(speech: Waveform) -> None:
+    assert hear("full", speech) is speech
+    assert hear("band-8k", speech) is speech  # the whole band at 16 kHz
+    assert hear("4s", speech[: 4 * RATE]).base is speech
+
+
+def test_the_first_seconds(speech: Waveform) -> None:
+    assert np.array_equal(hear("2s", speech), speech[: 2 * RATE])
+    assert BY_NAME["8s"].hear(speech, RATE) is None  # 5.3 s are too short to have 8
+
+
+def test_a_clip_louder_than_full_scale_is_clipped_not_wrapped(speech: Waveform) -> None:
+    loud = 3 * speech / np.abs(speech).max()
+    for condition in CODECS:
+        heard = hear(condition.name, loud)
+        size = len(heard)
+        assert heard @ np.clip(loud[:size], -1, 1) > 0.9 * np.linalg.norm(heard) ** 2 * 0.9
+
+
+def test_choosing_by_name() -> None:
+    assert choose_conditions(["all"]) == CONDITIONS
+    assert [c.name for c in choose_conditions(["gsm", "band-4k"])] == ["full", "band-4k", "gsm"]
+    with pytest.raises(ConditionUnavailable, match="no condition 'vinyl'; there are all, full, ba"):
+        choose_conditions(["full", "vinyl"])
+
+
+def test_every_encoder_is_there() -> None:
+    check_conditions(CONDITIONS, RATE)
+
+
+def test_a_missing_encoder_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(soundfile, "available_subtypes", lambda _: {"PCM_16": ""})
+    assert GSM == "GSM610"
+    with pytest.raises(ConditionUnavailable, match="can't encode GSM; install"):
+        check_conditions(CONDITIONS, RATE)
+
+
+def test_a_missing_encoder_of_ffmpeg_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    import av
+
+    def without(*_: object, **__: object) -> None:
+        raise av.codec.codec.UnknownCodecError("libmp3lame")
+
+    monkeypatch.setattr(av.container.OutputContainer, "add_stream", without, raising=False)
+    with pytest.raises(ConditionUnavailable, match="can't encode with 'libmp3lame'"):
+        check_conditions([BY_NAME["mp3"]], RATE)

@@ -12,12 +12,19 @@ from typing import TYPE_CHECKING
 from edge_detect.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from edge_export.errors import EncoderError, ExportError, HeadError, ParityError
+    from edge_export.errors import (
+        DecisionError,
+        EncoderError,
+        ExportError,
+        HeadError,
+        ParityError,
+    )
     from edge_export.package import export_head, export_package
     from edge_export.prepared import prepare_encoder
     from edge_export.published import read_head, read_published
 
 __all__ = [
+    "DecisionError",
     "EncoderError",
     "ExportError",
     "HeadError",
@@ -32,6 +39,7 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
+        "DecisionError": "errors",
         "EncoderError": "errors",
         "ExportError": "errors",
         "HeadError": "errors",

@@ -77,6 +77,14 @@ def export(
             metavar="SHARE", min=0, max=1, help="Clips whose verdict a lower precision may change."
         ),
     ] = 0.01,
+    decision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="JSON with the threshold, the inconclusive band and what was measured of them.  "
+            "[default: none, so no verdicts]",
+        ),
+    ] = None,
     classifier_revision: Annotated[
         str | None, typer.Option(help="Branch, tag or commit of the classifier on the hub.")
     ] = None,
@@ -92,8 +100,10 @@ def export(
 ) -> None:
     """Turn a trained Wav2Vec2 and its scikit-learn head into a model package."""
     with one_line_errors("export"):
+        from edge_export.decision import read_decision
         from edge_export.published import choose_encoder, read_published
 
+        decided = read_decision(decision) if decision is not None else None
         published = read_published(classifier, classifier_revision)
         chosen = choose_encoder(encoder, published)
 
@@ -118,6 +128,7 @@ def export(
             precisions=[p.value for p in precision or ()],
             quality_folder=quality_clips,
             max_flips=max_flips,
+            decision=decided,
             licence=licence,
             source=head.origin,
             golden=golden or (),

@@ -1,6 +1,7 @@
 """README.md of a model package: the model card."""
 
-from edge_detect.manifest import Manifest, Quality
+from edge_detect.manifest import Decision, Manifest, Quality
+from edge_detect.summary import decision_rows
 
 
 def render_card(manifest: Manifest, notes: str) -> str:
@@ -29,6 +30,8 @@ def render_card(manifest: Manifest, notes: str) -> str:
         f"within {1 - parity.embedding_min_cosine:.1e} of 1, probabilities within "
         f"{parity.probability_max_abs:.1e}",
     ]
+    if manifest.decision:
+        lines += decision_lines(manifest.decision)
     return "\n".join([*lines, *(["", notes.strip()] if notes else []), ""])
 
 
@@ -40,3 +43,15 @@ def quality_line(precision: str, quality: Quality) -> str:
         f"{quality.flip_rate_high:.1%}), probabilities within {quality.probability_max_abs:.1e}, "
         f"cosine at least {quality.cosine_min:.6f}"
     )
+
+
+def decision_lines(decision: Decision) -> list[str]:
+    """The section that says when a verdict changes and how often it was wrong."""
+    return [
+        "",
+        "## Verdict",
+        *(f"- {title[:1].upper()}{title[1:]}: {text}" for title, text in decision_rows(decision)),
+        "",
+        "A verdict is no proof: these are shares of the clips that were measured, and others "
+        "(of a generator, a language, a telephone that they don't have) can be judged far worse.",
+    ]

@@ -7,6 +7,7 @@
         ├── HubError         hub_failed       the Hugging Face hub did not give what was asked for
         ├── EncoderError     encoder_invalid  the Wav2Vec2 checkpoint can't be used
         ├── HeadError        head_invalid     the scaler or the classifier can't be used
+        ├── DecisionError    decision_invalid the threshold and its measurements can't be used
         ├── ParityError      parity_failed    the graphs differ from torch and scikit-learn
         └── QualityError     quality_failed   a lower precision changes too many verdicts
 """
@@ -36,6 +37,12 @@ class HeadError(ExportError):
     """The scaler or the classifier can't be used."""
 
     type = "head_invalid"
+
+
+class DecisionError(ExportError):
+    """The decision can't be meant, or not with the labels of this model."""
+
+    type = "decision_invalid"
 
 
 class ParityError(ExportError):

@@ -15,6 +15,7 @@ from edge_detect.audio import Source, load_audio
 from edge_detect.manifest import (
     MANIFEST_FILE,
     SCHEMA,
+    Decision,
     GoldenClip,
     Graph,
     Manifest,
@@ -25,6 +26,7 @@ from edge_detect.session import GraphSession
 from edge_detect.store import file_sha256
 from edge_export.card import render_card
 from edge_export.classifier import INPUT, OUTPUT, write_classifier_graph
+from edge_export.decision import check_fits
 from edge_export.errors import HeadError
 from edge_export.fitted import make_head
 from edge_export.heads import Head
@@ -50,6 +52,7 @@ class Description:
 
     name: str
     bonafide_labels: tuple[str, ...]
+    decision: Decision | None
     licence: str
     card: str
 
@@ -69,6 +72,7 @@ def export_package(
     precisions: "Sequence[Precision]" = ("fp32",),
     quality_folder: str | os.PathLike[str] | None = None,
     max_flips: float = MAX_FLIP_RATE,
+    decision: Decision | None = None,
     licence: str = "not stated",
     source: str = "scikit-learn objects",
     golden: Sequence[Source] = (),
@@ -97,6 +101,8 @@ def export_package(
         quality_folder: clips on which they are judged, in sub-folders named by label where the
             labels are known; clips made by arithmetic where not given.
         max_flips: share of those clips, 0 to 1, whose label a lower precision may change.
+        decision: when a verdict is spoof, bona fide or inconclusive, and what was measured of it;
+            answers have no verdict where not given.
         licence: of the weights.
         source: what the scaler and the classifier come from.
         golden: real clips whose answers are stored with the package; synthetic ones where none.
@@ -115,7 +121,8 @@ def export_package(
 
     head = make_head(scaler, classifier, labels, source)
     bonafide = choose_bonafide(head.labels, bonafide_labels)
-    description = Description(name or Path(out).resolve().name, bonafide, licence, card)
+    check_fits(decision, head.labels, bonafide)
+    description = Description(name or Path(out).resolve().name, bonafide, decision, licence, card)
     with whole_or_nothing(Path(out)) as folder:
         checkpoint = open_checkpoint(encoder, revision)
         loaded = open_encoder(checkpoint)
@@ -136,6 +143,7 @@ def export_head(
     *,
     labels: Sequence[str] | None = None,
     bonafide_labels: Sequence[str] | None = None,
+    decision: Decision | None = None,
     name: str | None = None,
     licence: str = "not stated",
     source: str = "scikit-learn objects",
@@ -156,7 +164,8 @@ def export_head(
     """
     head = make_head(scaler, classifier, labels, source)
     bonafide = choose_bonafide(head.labels, bonafide_labels)
-    description = Description(name or Path(out).resolve().name, bonafide, licence, card)
+    check_fits(decision, head.labels, bonafide)
+    description = Description(name or Path(out).resolve().name, bonafide, decision, licence, card)
     check_widths(encoder.hidden_size, head)
     clips = golden_clips(golden, encoder.sample_rate)
     with whole_or_nothing(Path(out)) as folder:
@@ -210,6 +219,7 @@ def finish_package(
         normalize=encoder.normalize,
         labels=head.labels,
         bonafide_labels=description.bonafide_labels,
+        decision=description.decision,
         encoders=graphs,
         classifier=graph,
         golden=write_golden(folder, proven.reference, head, clips),

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_detect.audio import load_audio
-from edge_detect.errors import InvalidManifest
-from edge_detect.manifest import MANIFEST_FILE, Graph, build
+from edge_detect.manifest import MANIFEST_FILE, Graph
+from edge_detect.records import build
 from edge_detect.session import GraphSession
 from edge_detect.store import ModelPackage, file_sha256, installed_packages, open_package
 from edge_export.errors import ExportError
@@ -159,7 +159,7 @@ def read_record(folder: Path) -> EncoderRecord:
         record: EncoderRecord = build(EncoderRecord, json.loads(text), "")
         files = [item for graph in record.graphs for item in graph.files.items()]
         damaged = [file for file, sha256 in files if file_sha256(folder / file) != sha256]
-    except (OSError, ValueError, InvalidManifest) as error:
+    except (OSError, ValueError) as error:
         raise ExportError(f"{str(folder)!r} is damaged ({error}); remove it") from error
     if damaged:
         raise ExportError(f"{str(folder / damaged[0])!r} was changed; remove {str(folder)!r}")

@@ -23,12 +23,13 @@ if TYPE_CHECKING:
         TruncatedAudio,
     )
     from edge_detect.fetching import Fetching
-    from edge_detect.manifest import Manifest
+    from edge_detect.manifest import Decision, Manifest
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AudioError",
+    "Decision",
     "Detection",
     "Detector",
     "EdgeDetectError",
@@ -46,6 +47,7 @@ __getattr__ = lazy_names(
     __name__,
     {
         "AudioError": "errors",
+        "Decision": "manifest",
         "Detection": "detection",
         "Detector": "detector",
         "EdgeDetectError": "errors",

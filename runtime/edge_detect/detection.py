@@ -4,10 +4,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
 from edge_detect.errors import EdgeDetectError
-from edge_detect.manifest import Manifest
+from edge_detect.manifest import Decision, Manifest
 
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 """Where the encoder may run; "auto" takes CUDA where onnxruntime has it."""
+
+Verdict: TypeAlias = Literal["bonafide", "spoof", "inconclusive"]
+"""What a model's decision makes of a spoof probability."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class ModelIdentity:
 
 @dataclass(frozen=True)
 class Detection:
-    """The verdict on one source."""
+    """The answer for one source."""
 
     source: str
     label: str
@@ -34,6 +37,8 @@ class Detection:
     """Every class's probability, 0 to 1, in the model's order."""
     spoof_probability: float | None
     """Sum over the classes that are not bona fide; None where the model doesn't say which are."""
+    verdict: Verdict | None
+    """By the model's threshold and inconclusive band; None where its manifest has no decision."""
     duration_s: float
     mode: str
     """"whole": the clip was judged in one piece."""
@@ -66,3 +71,10 @@ def spoof_probability(probabilities: dict[str, float], manifest: Manifest) -> fl
     if not manifest.bonafide_labels:
         return None
     return sum(p for label, p in probabilities.items() if label not in manifest.bonafide_labels)
+
+
+def verdict_of(spoof_probability: float, decision: Decision) -> Verdict:
+    """What a decision makes of a probability: the threshold accuses, the band's ends judge."""
+    if decision.inconclusive_low < spoof_probability < decision.inconclusive_high:
+        return "inconclusive"
+    return "spoof" if spoof_probability >= decision.threshold else "bonafide"

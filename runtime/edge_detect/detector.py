@@ -7,7 +7,14 @@ import numpy as np
 
 from edge_detect.audio import Source, check_waveform, load_audio, source_name
 from edge_detect.decoding import Waveform
-from edge_detect.detection import Detection, Device, Failure, ModelIdentity, spoof_probability
+from edge_detect.detection import (
+    Detection,
+    Device,
+    Failure,
+    ModelIdentity,
+    spoof_probability,
+    verdict_of,
+)
 from edge_detect.encoder import Encoder
 from edge_detect.errors import EdgeDetectError, InferenceError
 from edge_detect.fetching import DEFAULT_FETCHING, Fetching
@@ -146,12 +153,15 @@ class Detector:
             )
         probabilities = dict(zip(labels, row.tolist(), strict=True))
         label = max(probabilities, key=probabilities.__getitem__)
+        spoof = spoof_probability(probabilities, self.manifest)
+        decision = self.manifest.decision
         return Detection(
             source=source_name(source),
             label=label,
             confidence=probabilities[label],
             probabilities=probabilities,
-            spoof_probability=spoof_probability(probabilities, self.manifest),
+            spoof_probability=spoof,
+            verdict=None if decision is None or spoof is None else verdict_of(spoof, decision),
             duration_s=len(waveform) / self.manifest.sample_rate,
             mode="whole",
             model=self.model,

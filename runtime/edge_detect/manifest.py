@@ -3,15 +3,16 @@
 import json
 import math
 import re
-import types
-import typing
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edge_detect.errors import InvalidManifest
+from edge_detect.records import InvalidRecord, UnknownKey, build, require
 
-SCHEMA = 2
+SCHEMA = 3
 MANIFEST_FILE = "manifest.json"
 
 DEVICES = ("cpu", "cuda")
@@ -132,6 +133,46 @@ class Parity:
 
 
 @dataclass(frozen=True)
+class Decision:
+    """Where a model's verdict changes, and how often it was wrong on the clips of `data`.
+
+    Rates are shares of clips, 0 to 1; `_low` and `_high` are the ends of their 95 % interval
+    (Wilson, 1927), which takes clips for independent: many from one source make it too narrow.
+    """
+
+    threshold: float
+    """Spoof probability, 0 to 1, from which on (itself too) a clip is accused."""
+    inconclusive_low: float
+    """Spoof probabilities strictly between this, at most the threshold, …"""
+    inconclusive_high: float
+    """… and this, at least the threshold, are inconclusive; both equal it where none are."""
+    spoof_prior: float
+    """The share of synthetic speech that the probabilities assume, between 0 and 1."""
+    data: str
+    """Which clips were measured."""
+    real_clips: int
+    """Number of real ones among them."""
+    spoof_clips: int
+    """Number of synthetic ones."""
+    false_positive_rate: float
+    """Share of the real clips that are at the threshold or above it."""
+    false_positive_rate_low: float
+    false_positive_rate_high: float
+    miss_rate: float
+    """Share of the synthetic clips that are below the threshold."""
+    miss_rate_low: float
+    miss_rate_high: float
+    error_rate_outside: float
+    """Share of the conclusive clips, real and synthetic in the numbers above, judged wrongly."""
+    error_rate_outside_low: float
+    error_rate_outside_high: float
+    inconclusive_rate: float
+    """Share of all clips that are inconclusive."""
+    cllr: float
+    """Cost of the log-likelihood ratios in bits (Brümmer, 2006): 0 is perfect, 1 says nothing."""
+
+
+@dataclass(frozen=True)
 class Manifest:
     """The whole of manifest.json; unknown or missing keys are refused."""
 
@@ -149,6 +190,8 @@ class Manifest:
     """Classes in the order of the classifier's probabilities."""
     bonafide_labels: tuple[str, ...]
     """Those of `labels` that mean a real human voice; empty where nobody said."""
+    decision: Decision | None
+    """When a verdict is spoof, bona fide or inconclusive; None where nobody measured."""
     encoders: tuple[Graph, ...]
     """The encoder graph, once for each precision."""
     classifier: Graph
@@ -161,7 +204,7 @@ class Manifest:
 
 
 def parse_manifest(text: str) -> Manifest:
-    """Read manifest.json; one of schema 1 comes back as schema 2.
+    """Read manifest.json; one of schema 1 or 2 comes back as schema 3.
 
     Raises:
         InvalidManifest: no JSON, another schema, an unknown or missing key, or a wrong value.
@@ -174,29 +217,48 @@ def parse_manifest(text: str) -> Manifest:
         ) from error
     if not isinstance(data, dict):
         raise InvalidManifest("manifest.json holds no object; export the model again")
-    schema = data.get("schema")
-    if schema == 1:
-        data = from_schema_1(data)
-    elif schema != SCHEMA:
+    with invalid_manifest():
+        manifest: Manifest = build(Manifest, upgraded(data), "")
+        check(manifest)
+    return manifest
+
+
+@contextmanager
+def invalid_manifest() -> Iterator[None]:
+    """Say of what is wrong with a record that it stands in manifest.json, and the remedy."""
+    try:
+        yield
+    except UnknownKey as error:
         raise InvalidManifest(
-            f"manifest.json has schema {schema!r}, this edge-detect reads 1 and {SCHEMA}; "
+            f"manifest.json {error}; remove it, or install the edge-detect that wrote it"
+        ) from error
+    except InvalidRecord as error:
+        raise InvalidManifest(f"manifest.json {error}; export the model again") from error
+
+
+def upgraded(data: dict[str, Any]) -> dict[str, Any]:
+    """The parsed JSON of a manifest as the newest schema would have it."""
+    schema = data.get("schema")
+    if type(schema) is not int or not 1 <= schema <= SCHEMA:
+        raise InvalidManifest(
+            f"manifest.json has schema {schema!r}, this edge-detect reads 1 to {SCHEMA}; "
             "install the edge-detect that exported it"
         )
-    manifest: Manifest = build(Manifest, data, "")
-    check(manifest)
-    return manifest
+    if schema < 2:
+        data = from_schema_1(data)
+    return from_schema_2(data) if schema < 3 else data
 
 
 def from_schema_1(data: dict[str, Any]) -> dict[str, Any]:
     """The parsed JSON of a schema 1 manifest as schema 2 would have it."""
-    upgraded = {**data, "schema": SCHEMA}
+    newer = {**data, "schema": 2}
     if isinstance(encoders := data.get("encoders"), list):
-        upgraded["encoders"] = [
+        newer["encoders"] = [
             graph_from_schema_1(graph, f"encoders[{i}]") for i, graph in enumerate(encoders)
         ]
     if "classifier" in data:
-        upgraded["classifier"] = graph_from_schema_1(data["classifier"], "classifier")
-    return upgraded
+        newer["classifier"] = graph_from_schema_1(data["classifier"], "classifier")
+    return newer
 
 
 def graph_from_schema_1(graph: Any, where: str) -> Any:
@@ -205,66 +267,22 @@ def graph_from_schema_1(graph: Any, where: str) -> Any:
         return graph
     for key in SINCE_SCHEMA_2:
         if key in graph:
-            raise unknown_key(f"{where}.{key}")
+            raise UnknownKey(f"{where}.{key}")
     return {**graph, **SINCE_SCHEMA_2}
+
+
+def from_schema_2(data: dict[str, Any]) -> dict[str, Any]:
+    """The parsed JSON of a schema 2 manifest as schema 3 would have it."""
+    if "decision" in data:
+        raise UnknownKey("decision")
+    return {**data, "schema": 3, "decision": None}
 
 
 def format_manifest(manifest: Manifest) -> str:
     """The text of manifest.json; `parse_manifest` gives the same manifest back."""
-    check(manifest)
+    with invalid_manifest():
+        check(manifest)
     return json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n"
-
-
-def build(kind: Any, value: Any, where: str) -> Any:
-    """Build `kind` (a dataclass, tuple, dict, optional or scalar type) from parsed JSON."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin is types.UnionType:
-        return None if value is None else build(arguments[0], value, where)
-    if origin is tuple:
-        expect(value, list, where)
-        return tuple(build(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
-    if origin is dict:
-        expect(value, dict, where)
-        return {key: build(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
-    if hasattr(kind, "__dataclass_fields__"):
-        return build_record(kind, value, where)
-    if kind is float and type(value) is int:
-        return float(value)
-    expect(value, kind, where)
-    return value
-
-
-def build_record(kind: Any, value: Any, where: str) -> Any:
-    """Build a dataclass whose keys must all be there, and no others."""
-    expect(value, dict, where)
-    hints = typing.get_type_hints(kind)
-    names = [member.name for member in fields(kind)]
-    prefix = f"{where}." if where else ""
-    for key in value.keys() - set(names):
-        raise unknown_key(prefix + key)
-    for key in names:
-        if key not in value:
-            raise InvalidManifest(
-                f"manifest.json lacks the key {prefix + key!r}; export the model again"
-            )
-    return kind(**{key: build(hints[key], value[key], prefix + key) for key in names})
-
-
-def unknown_key(key: str) -> InvalidManifest:
-    """The error that says which key this version doesn't know."""
-    return InvalidManifest(
-        f"manifest.json has the unknown key {key!r}; "
-        "remove it, or install the edge-detect that wrote it"
-    )
-
-
-def expect(value: Any, kind: type, where: str) -> None:
-    """Raise unless `value` is exactly of `kind` (so True is no int)."""
-    if type(value) is not kind:
-        raise InvalidManifest(
-            f"manifest.json has {value!r:.60} at {where!r}, not a {kind.__name__}; "
-            "export the model again"
-        )
 
 
 def check(manifest: Manifest) -> None:
@@ -293,6 +311,8 @@ def check(manifest: Manifest) -> None:
     require(len(set(manifest.labels)) == len(manifest.labels), f"a label twice: {manifest.labels}")
     for label in manifest.bonafide_labels:
         require(label in manifest.labels, f"the bona fide label {label!r}, which is no label")
+    if manifest.decision:
+        check_decision(manifest.decision, manifest.labels, manifest.bonafide_labels)
     require(manifest.sample_rate > 0, f"the sample rate {manifest.sample_rate}")
     require(manifest.min_samples > 0, f"{manifest.min_samples} minimum samples")
 
@@ -316,10 +336,46 @@ def check_graph(graph: Graph) -> None:
         )
 
 
-def require(holds: bool, what: str) -> None:
-    """Raise with `what` is wrong unless it `holds`."""
-    if not holds:
-        raise InvalidManifest(f"manifest.json has {what}; export the model again")
+def check_decision(
+    decision: Decision, labels: tuple[str, ...], bonafide_labels: tuple[str, ...]
+) -> None:
+    """Refuse a decision that these labels can't have.
+
+    Raises:
+        InvalidRecord: no label means bona fide, or every one does; or a value is impossible.
+    """
+    require(bool(bonafide_labels), "a decision where no label means bona fide")
+    require(set(labels) > set(bonafide_labels), "a decision where every label means bona fide")
+    check_decision_values(decision)
+
+
+def check_decision_values(decision: Decision) -> None:
+    """Refuse a decision whose values no measurement gives; raises InvalidRecord."""
+    d = decision
+    require(0 < d.spoof_prior < 1, f"the prior {d.spoof_prior} of synthetic speech")
+    require(bool(d.data.strip()), "a decision without the name of its data")
+    for clips in (d.real_clips, d.spoof_clips):
+        require(clips > 0, f"a decision measured on {clips} clips of a class")
+    for what, low, value, high in (
+        ("threshold", d.inconclusive_low, d.threshold, d.inconclusive_high),
+        (
+            "false positive rate",
+            d.false_positive_rate_low,
+            d.false_positive_rate,
+            d.false_positive_rate_high,
+        ),
+        ("miss rate", d.miss_rate_low, d.miss_rate, d.miss_rate_high),
+        (
+            "error rate outside of the band",
+            d.error_rate_outside_low,
+            d.error_rate_outside,
+            d.error_rate_outside_high,
+        ),
+        ("rate of inconclusive clips", 0.0, d.inconclusive_rate, 1.0),
+    ):
+        # Nothing that isn't finite passes.
+        require(0 <= low <= value <= high <= 1, f"the {what} {value}, not within {low} to {high}")
+    require(0 <= d.cllr < math.inf, f"the Cllr {d.cllr}")
 
 
 def read_manifest(folder: Path) -> Manifest:

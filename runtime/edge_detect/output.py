@@ -31,24 +31,30 @@ def write_results(
 
 
 def write_table(results: Iterable[Result], labels: tuple[str, ...], out: TextIO) -> None:
-    """A table of the detections; a failure has its line on standard error."""
+    """A table of the detections; a failure has its line on standard error.
+
+    The verdict has a column where the model gives one.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    detections = [result for result in results if isinstance(result, Detection)]
+    decided = any(detection.verdict for detection in detections)
     table = Table(box=None, pad_edge=False)
     table.add_column("file", overflow="fold")
-    table.add_column("label")
+    for title in ("verdict", "label") if decided else ("label",):
+        table.add_column(title)
     for title in ("confidence", "duration"):
         table.add_column(title, justify="right", no_wrap=True)
-    for result in results:
-        if isinstance(result, Detection):
-            table.add_row(
-                Text(result.source),
-                Text(result.label),
-                f"{result.confidence:.1%}",
-                f"{result.duration_s:.2f} s",
-            )
+    for detection in detections:
+        table.add_row(
+            Text(detection.source),
+            *([detection.verdict] if decided else []),
+            Text(detection.label),
+            f"{detection.confidence:.1%}",
+            f"{detection.duration_s:.2f} s",
+        )
     if table.row_count:
         width = None if out.isatty() else UNWRAPPED
         Console(file=out, highlight=False, width=width).print(table)
@@ -70,11 +76,11 @@ def write_json_lines(results: Iterable[Result], labels: tuple[str, ...], out: Te
 
 def write_csv(results: Iterable[Result], labels: tuple[str, ...], out: TextIO) -> None:
     """One result a row, written at once, a column for each class's probability."""
-    detection = ["source", "label", "confidence", "spoof_probability", "duration_s", "mode"]
-    model = ["model", "model_sha256", "precision", "device"]
+    answer = ["source", "label", "confidence", "spoof_probability", "verdict"]
+    basis = ["duration_s", "mode", "model", "model_sha256", "precision", "device"]
     error = ["error_type", "error_message"]
     probabilities = [f"probability_{label}" for label in labels]
-    rows = csv.DictWriter(out, [*detection, *model, *probabilities, *error], lineterminator="\n")
+    rows = csv.DictWriter(out, [*answer, *basis, *probabilities, *error], lineterminator="\n")
     rows.writeheader()
     for result in results:
         rows.writerow(csv_row(result))
@@ -94,6 +100,7 @@ def csv_row(result: Result) -> dict[str, object]:
         "label": result.label,
         "confidence": result.confidence,
         "spoof_probability": result.spoof_probability,
+        "verdict": result.verdict,
         "duration_s": result.duration_s,
         "mode": result.mode,
         "model": result.model.name,

@@ -1,6 +1,6 @@
 """What `edge-detect models show` says of a model package."""
 
-from edge_detect.manifest import Graph, Quality
+from edge_detect.manifest import Decision, Graph, Quality
 from edge_detect.precision import Choice
 from edge_detect.store import ModelPackage
 
@@ -14,6 +14,7 @@ def summarise(package: ModelPackage, auto: Choice) -> list[tuple[str, str]]:
         ("sha256", package.sha256),
         ("labels", ", ".join(manifest.labels)),
         ("bona fide", ", ".join(manifest.bonafide_labels) or "not stated"),
+        *(decision_rows(manifest.decision) if manifest.decision else [("verdict", "not stated")]),
         ("precisions", ", ".join(graph.precision for graph in manifest.encoders)),
         ("auto here", auto.reason),
     ]
@@ -25,6 +26,46 @@ def summarise(package: ModelPackage, auto: Choice) -> list[tuple[str, str]]:
         ("encoder", manifest.provenance.encoder),
         ("licence", manifest.licence),
     ]
+
+
+def decision_rows(decision: Decision) -> list[tuple[str, str]]:
+    """Where the verdict changes, and what was measured of it."""
+    d = decision
+    accused = with_interval(
+        d.false_positive_rate, d.false_positive_rate_low, d.false_positive_rate_high
+    )
+    missed = with_interval(d.miss_rate, d.miss_rate_low, d.miss_rate_high)
+    wrong = with_interval(d.error_rate_outside, d.error_rate_outside_low, d.error_rate_outside_high)
+    return [
+        (
+            "verdict",
+            f"spoof from a spoof probability of {d.threshold:.6g} on, "
+            f"which assumes {d.spoof_prior:.0%} synthetic speech",
+        ),
+        ("inconclusive", band(decision)),
+        (
+            "verdict measured",
+            f"on {d.real_clips} real and {d.spoof_clips} synthetic clips: {d.data}",
+        ),
+        ("accused", f"{accused} of the real clips"),
+        ("missed", f"{missed} of the synthetic clips"),
+        (
+            "wrong if conclusive",
+            f"{wrong}; {d.inconclusive_rate:.2%} of all clips are inconclusive",
+        ),
+        ("Cllr", f"{d.cllr:.3f} bits"),
+    ]
+
+
+def band(decision: Decision) -> str:
+    """Which spoof probabilities are inconclusive."""
+    low, high = decision.inconclusive_low, decision.inconclusive_high
+    return f"between {low:.6g} and {high:.6g}" if low < high else "never"
+
+
+def with_interval(rate: float, low: float, high: float) -> str:
+    """A measured share, 0 to 1, with its interval."""
+    return f"{rate:.2%} (95 % interval {low:.2%} to {high:.2%})"
 
 
 def graph_rows(graph: Graph) -> list[tuple[str, str]]:

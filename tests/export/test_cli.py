@@ -4,14 +4,17 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import joblib
 import pytest
 
+from edge_detect.detection import verdict_of
 from edge_detect.store import open_package
 from tests.export.conftest import Exported, save_published
 from tests.export.hub_server import Hub, serve
+from tests.runtime.conftest import DECISION
 
 COMMANDS = {
     "edge-detect export": ["edge_detect", "export"],
@@ -42,15 +45,21 @@ def published(small: Exported, tmp_path: Path) -> Path:
 def test_from_a_folder(
     small: Exported, published: Path, tmp_path: Path, speech_path: Path, command: list[str]
 ) -> None:
-    out = tmp_path / "my-model"
+    out, decision = tmp_path / "my-model", tmp_path / "decision.json"
+    decision.write_text(json.dumps(asdict(DECISION)), encoding="utf-8")
     result = run(
         command, "--encoder", small.encoder, "--classifier", published, "--out", out,
         "--bonafide", "class_3", "--licence", "MIT", "--golden", speech_path,
+        "--decision", decision,
     )  # fmt: skip
     assert (result.returncode, result.stdout, result.stderr) == (0, f"{out}\n", "")
     manifest = open_package(out).manifest
     assert (manifest.name, manifest.licence) == ("my-model", "MIT")
     assert manifest.bonafide_labels == ("class_3",)
+    assert manifest.decision == DECISION
+    assert "- Inconclusive: between 0.2 and 0.8\n" in (out / "README.md").read_text(
+        encoding="utf-8"
+    )
     assert len(manifest.golden) == 1
     verdict = subprocess.run(
         [sys.executable, "-m", "edge_detect", "--model", out, "--format", "json", speech_path],
@@ -61,6 +70,7 @@ def test_from_a_folder(
     assert answer["spoof_probability"] == pytest.approx(
         1 - answer["probabilities"]["class_3"], abs=1e-6
     )
+    assert answer["verdict"] == verdict_of(answer["spoof_probability"], DECISION)
     assert list(answer["probabilities"].values()) == pytest.approx(
         manifest.golden[0].probabilities, abs=1e-3
     )  # the golden clip is the same speech in 16 bits
@@ -118,6 +128,7 @@ def test_pickled_weights_are_never_asked_for(small: Exported, tmp_path: Path) ->
         ({"--encoder": "nowhere"}, "neither a folder nor a hub id"),
         ({"--classifier": "nowhere"}, "neither a folder nor a hub id"),
         ({"--out": "."}, "exists"),
+        ({"--decision": "nowhere"}, "nowhere' is no readable JSON"),
     ],
 )
 def test_an_error_is_one_line(

@@ -25,6 +25,7 @@ from edge_export.fitted import make_head
 from edge_export.probes import voice
 from edge_export.reference import TorchReference
 from tests.export.conftest import CLASSES, CONFIGS, SMALL, Exported, fit_head, save_encoder
+from tests.runtime.conftest import DECISION
 
 
 def test_files_and_manifest(small: Exported) -> None:
@@ -138,6 +139,7 @@ def test_an_existing_folder_is_left_alone(small: Exported, tmp_path: Path) -> No
         (lambda kw: kw.update(classifier=LogisticRegression()), "not fitted"),
         (lambda kw: kw.update(classifier=object()), "got a object"),
         (lambda kw: kw.update(scaler=StandardScaler().fit(np.eye(3))), "3 features"),
+        (lambda kw: kw.update(decision=DECISION), "no label means bona fide"),
         (lambda kw: kw.update(golden=["no.wav"]), "no file"),
         (lambda kw: kw.update(encoder="no/such/folder/at/all"), "neither a folder nor a hub id"),
         (lambda kw: kw.update(encoder="../mistyped"), "neither a folder nor a hub id"),

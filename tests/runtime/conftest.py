@@ -1,16 +1,38 @@
-"""A package of several precisions, for what chooses among them and what shows them."""
+"""Packages of several precisions and with a decision, for what chooses by them and shows them."""
 
 import json
 import shutil
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from edge_detect.manifest import Quality
+from edge_detect.manifest import Decision, Quality, format_manifest, read_manifest
 from edge_detect.processor import cpu_kind
 
 QUALITY = Quality("speech", 200, 0.998, 0.9995, 0.02, 0.003, 1, 0.0009, 0.0278, 0.101, 0.1)
+
+DECISION = Decision(
+    threshold=0.5,
+    inconclusive_low=0.2,
+    inconclusive_high=0.8,
+    spoof_prior=0.5,
+    data="speech",
+    real_clips=150,
+    spoof_clips=50,
+    false_positive_rate=0.01,
+    false_positive_rate_low=0.0,
+    false_positive_rate_high=0.0362,
+    miss_rate=0.1,
+    miss_rate_low=0.0435,
+    miss_rate_high=0.2136,
+    error_rate_outside=0.025,
+    error_rate_outside_low=0.01,
+    error_rate_outside_high=0.06,
+    inconclusive_rate=0.2,
+    cllr=0.25,
+)
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +60,16 @@ def quantised(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     (folder / "manifest.json").write_text(json.dumps(data), encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def decided(tiny: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Gives the tiny package with `DECISION` and the changes that are asked for."""
+
+    def write(**changes: float) -> Path:
+        folder = shutil.copytree(tiny, tmp_path / "decided", dirs_exist_ok=True)
+        manifest = replace(read_manifest(tiny), decision=replace(DECISION, **changes))
+        (folder / "manifest.json").write_text(format_manifest(manifest), encoding="utf-8")
+        return folder
+
+    return write

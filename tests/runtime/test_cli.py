@@ -57,8 +57,8 @@ def test_json(tiny: Path, speech_path: Path, bad: Path) -> None:
     assert report["schema"] == 1
     good, failed = report["results"]
     assert list(good) == [
-        "source", "label", "confidence", "probabilities", "spoof_probability", "duration_s",
-        "mode", "model", "device",
+        "source", "label", "confidence", "probabilities", "spoof_probability", "verdict",
+        "duration_s", "mode", "model", "device",
     ]  # fmt: skip
     assert good["source"] == str(speech_path)
     assert list(good["model"]) == ["name", "sha256", "precision"]

@@ -14,7 +14,7 @@ HEAVY = {"torch", "transformers", "sklearn", "skl2onnx", "onnx", "joblib", "libr
 
 # What a detection may import, direction as in CONTRIBUTING: errors first, the command last.
 LAYERS = [
-    {"bench_report", "errors", "lazy", "processor", "workers"},
+    {"bench_report", "errors", "lazy", "processor", "records", "workers"},
     {"clips", "decoding", "fetching", "manifest", "rates"},
     {"label_folder", "listing", "remote"},
     {"audio", "detection", "store"},
@@ -46,6 +46,7 @@ def layer(module: str) -> int:
 def test_public_names() -> None:
     assert edge_detect.__all__ == [
         "AudioError",
+        "Decision",
         "Detection",
         "Detector",
         "EdgeDetectError",

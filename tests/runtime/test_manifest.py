@@ -1,15 +1,23 @@
 """The manifest is read strictly."""
 
-import copy
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edge_detect.errors import InvalidManifest
-from edge_detect.manifest import SCHEMA, Graph, Quality, format_manifest, parse_manifest
+from edge_detect.manifest import (
+    SCHEMA,
+    Decision,
+    Graph,
+    Quality,
+    format_manifest,
+    parse_manifest,
+    read_manifest,
+)
+from tests.runtime.conftest import DECISION
 
 QUALITY = Quality("speech", 200, 0.998, 0.9995, 0.02, 0.003, 1, 0.0009, 0.0278, 0.101, None)
 
@@ -18,14 +26,15 @@ NEW_KEYS = ("devices", "quality", "speedup", "weights")
 
 @pytest.fixture
 def data(tiny: Path) -> dict[str, Any]:
-    """The tiny package's manifest as plain JSON, a fresh copy for each test."""
-    parsed: dict[str, Any] = json.loads((tiny / "manifest.json").read_text(encoding="utf-8"))
-    return copy.deepcopy(parsed)
+    """The tiny package's manifest as plain JSON of the newest schema."""
+    parsed: dict[str, Any] = json.loads(format_manifest(read_manifest(tiny)))
+    return parsed
 
 
-def test_round_trip(tiny: Path) -> None:
-    text = (tiny / "manifest.json").read_text(encoding="utf-8")
-    assert format_manifest(parse_manifest(text)) == text
+@pytest.mark.parametrize("decision", [None, DECISION])
+def test_round_trip(tiny: Path, decision: Decision | None) -> None:
+    manifest = replace(read_manifest(tiny), decision=decision)
+    assert parse_manifest(format_manifest(manifest)) == manifest
 
 
 def test_values(tiny: Path) -> None:
@@ -41,7 +50,7 @@ def test_no_json_object(text: str) -> None:
         parse_manifest(text)
 
 
-@pytest.mark.parametrize("schema", [0, 3, "1", "2", 2.5, None])
+@pytest.mark.parametrize("schema", [0, 4, True, "1", "3", 2.5, None])
 def test_another_schema(data: dict[str, Any], schema: object) -> None:
     with pytest.raises(InvalidManifest, match="schema"):
         parse_manifest(json.dumps({**data, "schema": schema}))
@@ -155,19 +164,95 @@ def test_wrong_values_of_a_graph(data: dict[str, Any], key: str, value: object) 
         parse_manifest(json.dumps(data))
 
 
+def test_a_decision(data: dict[str, Any]) -> None:
+    manifest = parse_manifest(json.dumps({**data, "decision": asdict(DECISION)}))
+    assert manifest.decision == DECISION
+    no_band = asdict(DECISION) | {"inconclusive_low": 0.5, "inconclusive_high": 0.5}
+    assert parse_manifest(json.dumps({**data, "decision": no_band})).decision is not None
+
+
+@pytest.mark.parametrize("key", [field.name for field in fields(Decision)])
+def test_a_decision_has_every_key(data: dict[str, Any], key: str) -> None:
+    decision = asdict(DECISION)
+    del decision[key]
+    with pytest.raises(InvalidManifest, match=rf"lacks the key 'decision\.{key}'"):
+        parse_manifest(json.dumps({**data, "decision": decision}))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"threshold": float("nan")}, "the threshold nan, not within 0.2 to 0.8"),
+        ({"threshold": 0.1}, "the threshold 0.1, not within 0.2 to 0.8"),
+        ({"threshold": 0.9}, "the threshold 0.9, not within 0.2 to 0.8"),
+        ({"threshold": "0.5"}, "'0.5' at 'decision.threshold', not a float"),
+        ({"inconclusive_low": -0.1}, "threshold"),
+        ({"inconclusive_high": 1.1}, "threshold"),
+        ({"inconclusive_high": float("inf")}, "threshold"),
+        ({"spoof_prior": 0}, "the prior 0"),
+        ({"spoof_prior": 1}, "the prior 1"),
+        ({"data": " "}, "the name of its data"),
+        ({"real_clips": 0}, "0 clips of a class"),
+        ({"spoof_clips": -1}, "-1 clips of a class"),
+        ({"false_positive_rate": 0.2}, "the false positive rate 0.2, not within 0.0 to 0.0362"),
+        ({"miss_rate_high": 1.5}, "the miss rate"),
+        ({"error_rate_outside_low": 0.5}, "the error rate outside of the band"),
+        ({"inconclusive_rate": -0.1}, "the rate of inconclusive clips"),
+        ({"cllr": -0.1}, "the Cllr"),
+        ({"cllr": float("inf")}, "the Cllr inf"),
+        ({"colour": "red"}, "the unknown key 'decision.colour'"),
+    ],
+)
+def test_a_decision_that_can_not_be(
+    data: dict[str, Any], change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidManifest, match=message):
+        parse_manifest(json.dumps({**data, "decision": asdict(DECISION) | change}))
+
+
+@pytest.mark.parametrize(
+    ("bonafide", "message"),
+    [([], "no label means bona fide"), (["bonafide", "spoof"], "every label means bona fide")],
+)
+def test_a_decision_between_no_two_classes(
+    data: dict[str, Any], bonafide: list[str], message: str
+) -> None:
+    data |= {"bonafide_labels": bonafide, "decision": asdict(DECISION)}
+    with pytest.raises(InvalidManifest, match=message):
+        parse_manifest(json.dumps(data))
+
+
+def as_schema_2(data: dict[str, Any]) -> dict[str, Any]:
+    """The same manifest as the second schema had it."""
+    data["schema"] = 2
+    del data["decision"]
+    return data
+
+
+def test_schema_2_is_read_as_schema_3(tiny: Path, data: dict[str, Any]) -> None:
+    manifest = parse_manifest(json.dumps(as_schema_2(data)))
+    assert (manifest.schema, manifest.decision) == (SCHEMA, None) == (3, None)
+    assert manifest == read_manifest(tiny)
+
+
+def test_schema_2_knows_no_decision(data: dict[str, Any]) -> None:
+    with pytest.raises(InvalidManifest, match="unknown key 'decision'"):
+        parse_manifest(json.dumps({**data, "schema": 2}))
+
+
 def as_schema_1(data: dict[str, Any]) -> dict[str, Any]:
     """The same manifest as the first schema had it."""
-    data["schema"] = 1
+    as_schema_2(data)["schema"] = 1
     for graph in (*data["encoders"], data["classifier"]):
         for key in NEW_KEYS:
             del graph[key]
     return data
 
 
-def test_schema_1_is_read_as_schema_2(tiny: Path, data: dict[str, Any]) -> None:
+def test_schema_1_is_read_as_schema_3(tiny: Path, data: dict[str, Any]) -> None:
     manifest = parse_manifest(json.dumps(as_schema_1(data)))
-    assert manifest.schema == SCHEMA == 2
-    assert manifest == parse_manifest((tiny / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest.schema == SCHEMA == 3
+    assert manifest == read_manifest(tiny)
 
 
 @pytest.mark.parametrize("key", NEW_KEYS)

@@ -17,7 +17,7 @@ LAYERS = [
     {"bench_report", "errors", "lazy", "processor", "records", "workers"},
     {"clips", "decoding", "fetching", "manifest", "rates"},
     {"label_folder", "listing", "remote"},
-    {"audio", "detection", "store"},
+    {"audio", "calibration", "detection", "store"},
     {"precision", "session"},
     {"encoder", "summary"},
     {"detector", "output"},

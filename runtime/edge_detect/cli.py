@@ -7,9 +7,10 @@ import io
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any, TextIO
+from pathlib import Path
+from typing import Annotated, Any, Literal, TextIO, TypeAlias, TypeVar
 
 import typer
 from typer.core import TyperGroup
@@ -23,6 +24,11 @@ from edge_detect.output import Format, Result, write_results
 from edge_detect.precision import AUTO, choose
 from edge_detect.store import DEFAULT_MODEL, installed_packages, open_package
 from edge_detect.summary import summarise
+from edge_detect.whole_file import check_folder, write_whole
+
+Item = TypeVar("Item")
+
+EvaluationFormat: TypeAlias = Literal["table", "json"]
 
 EXIT_FAILED = 1
 EXIT_MODEL = 3
@@ -132,9 +138,7 @@ def detect(
         )
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--allow-host") from error
-    keep_decoders_quiet()
-    warnings.simplefilter("always", TruncatedAudio)
-    warnings.showwarning = print_warning
+    prepare_standard_error()
     with exit_on_error():
         from edge_detect.detector import Detector  # onnxruntime: 0.3 s that --help doesn't need
 
@@ -182,6 +186,98 @@ def bench_model(
         package = open_package(model)
         report = bench(package, file, device=device, threads=threads, seconds=seconds)
     write_report(report, form, standard_output())
+
+
+@app.command("evaluate")
+def evaluate_model(
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="A folder with a sub-folder for each label, or a .csv or .jsonl list.",
+            show_default=False,
+        ),
+    ],
+    model: Annotated[
+        str, typer.Option(metavar="NAME|FOLDER", help="Model package.")
+    ] = DEFAULT_MODEL,
+    device: Annotated[Device, typer.Option(help="Where the encoder runs.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(metavar="NAME", help="fp32, … as the model package has, or auto.")
+    ] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="CPU threads.  [default: all usable]")
+    ] = None,
+    conditions: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="What clips are heard through: full, band-3.4k, mp3, 2s, …; repeatable.  "
+            "[default: all]",
+        ),
+    ] = None,
+    bonafide_label: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL",
+            help="A label that means real speech, all others then don't; repeatable.  "
+            "[default: the model's own, bonafide, real, genuine, human]",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write JSON with every score.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write one page with plots and tables.")
+    ] = None,
+    form: Annotated[
+        EvaluationFormat, typer.Option("--format", help="What is written to standard output.")
+    ] = "table",
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Of the intervals.")
+    ] = 0,
+) -> None:
+    """Measure a model on labelled clips: error rates by engine, source, language, codec, …"""
+    prepare_standard_error()
+    with exit_on_error():
+        from edge_detect.conditions import ALL
+        from edge_detect.detector import Detector  # onnxruntime: 0.3 s that --help doesn't need
+        from edge_detect.evaluate import evaluate
+        from edge_detect.evaluation_page import render_page
+        from edge_detect.evaluation_report import report_json, write_table
+
+        for file in (output, html):
+            if file is not None:
+                check_folder(file)
+        detector = Detector.load(
+            model,
+            device=device,
+            precision=precision,
+            threads=threads,
+            expected_sources=sys.maxsize,
+        )
+        report = evaluate(
+            detector,
+            data,
+            conditions=conditions or (ALL,),
+            bonafide_labels=bonafide_label or (),
+            seed=seed,
+            follow=bar_on_terminal,
+        )
+        for entry in report.left_out:
+            sys.stderr.write(f"warning: left out: {entry.message}\n")
+        for entry in report.failures:
+            sys.stderr.write(f"error: {entry.message}\n")
+        if output is not None:
+            write_whole(output, report_json(report))
+        if html is not None:
+            write_whole(html, render_page(report))
+    if form == "json":
+        standard_output().write(report_json(report))
+    else:
+        write_table(report, standard_output())
+    if report.failures:
+        raise typer.Exit(EXIT_FAILED)
 
 
 @app.command(add_help_option=False, context_settings=PASSED_ON)
@@ -242,13 +338,18 @@ def shows_progress(total: int, form: Format) -> bool:
     return total > 1 and sys.stderr.isatty() and not streamed
 
 
-def progress_bar(results: Iterable[Result], total: int) -> Iterator[Result]:
-    """Draw a bar on standard error while the results pass; it is gone afterwards."""
+def bar_on_terminal(items: Sequence[Item]) -> Iterable[Item]:
+    """The items, under a bar where standard error is a terminal."""
+    return progress_bar(items, len(items)) if sys.stderr.isatty() else items
+
+
+def progress_bar(items: Iterable[Item], total: int) -> Iterator[Item]:
+    """Draw a bar on standard error while the items pass; it is gone afterwards."""
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        yield from progress.track(results, total=total, description="")
+        yield from progress.track(items, total=total, description="")
 
 
 @contextmanager
@@ -276,6 +377,13 @@ def print_warning(
 ) -> None:
     """One line on standard error; has the signature of warnings.showwarning, which it replaces."""
     sys.stderr.write(f"warning: {message}\n")
+
+
+def prepare_standard_error() -> None:
+    """Keep decoders' remarks off it, and give each damaged file its one line."""
+    keep_decoders_quiet()
+    warnings.simplefilter("always", TruncatedAudio)
+    warnings.showwarning = print_warning
 
 
 def keep_decoders_quiet() -> None:

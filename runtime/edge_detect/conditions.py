@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from edge_detect.errors import ConditionUnavailable
 
 Kind: TypeAlias = Literal["full", "bandwidth", "codec", "duration"]
 Hear: TypeAlias = Callable[[Waveform, int], Waveform | None]
-"""Waveform (samples,) and its sample rate in Hz to what is left of it; None where it's too short."""
+"""Waveform (samples,) and its sample rate in Hz to what is heard; None where it's too short."""
 
 ALL = "all"
 FULL = "full"
@@ -109,12 +109,11 @@ def encoded(codec: Codec, waveform: Waveform, sample_rate: int) -> bytes:
     file = io.BytesIO()
     with av.open(file, "w", format=codec.container) as container:
         options = dict(codec.options)
-        stream = container.add_stream(codec.encoder, codec.sample_rate, options, layout="mono")
+        stream: Any = container.add_stream(codec.encoder, codec.sample_rate, options, layout="mono")
         stream.bit_rate = codec.bit_rate
         resampler = av.AudioResampler(stream.codec_context.format, "mono", codec.sample_rate)
-        frame = av.AudioFrame.from_ndarray(
-            to_pcm(waveform)[np.newaxis], format="s16", layout="mono"
-        )
+        pcm = to_pcm(waveform)[np.newaxis]
+        frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
         frame.sample_rate = sample_rate
         for resampled in [*resampler.resample(frame), *resampler.resample(None)]:
             container.mux(stream.encode(resampled))

@@ -21,6 +21,7 @@
     ├── InferenceError           inference_failed onnxruntime gave up on this input
     ├── DatasetError             dataset_invalid  labelled clips that can't be used
     ├── ConditionUnavailable     condition_unavailable
+    ├── OutputError              output_failed    a file of results that can't be written
     └── ModelError               no source can be answered
         ├── ModelNotFound        model_not_found
         ├── InvalidManifest      invalid_manifest
@@ -155,6 +156,12 @@ class ConditionUnavailable(EdgeDetectError):
     """Clips can't be heard through a condition: nothing has its name, or its encoder is missing."""
 
     type = "condition_unavailable"
+
+
+class OutputError(EdgeDetectError):
+    """A file of results can't be written."""
+
+    type = "output_failed"
 
 
 class ModelError(EdgeDetectError):

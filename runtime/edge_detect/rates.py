@@ -8,6 +8,7 @@ threshold, or on it, is called synthetic. Two errors are possible, and each has 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import NormalDist
 from typing import TypeAlias
 
@@ -76,13 +77,13 @@ class DetCurve:
     passed: Scores
     """Weight of the synthetic clips above the threshold."""
 
-    @property
+    @cached_property
     def false_positives(self) -> Scores:
         """Shares of the real speech, 0 to 1."""
         shares: Scores = self.accused / self.accused[..., -1:]
         return shares
 
-    @property
+    @cached_property
     def misses(self) -> Scores:
         """Shares of the synthetic speech, 0 to 1."""
         shares: Scores = self.passed / self.passed[..., :1]

@@ -1,0 +1,40 @@
+"""A file of results that is there whole or not at all."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from edge_detect.errors import OutputError
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a file that has no folder to stand in, before work is done for it.
+
+    Raises:
+        OutputError: the folder is not there, or `path` is a folder.
+    """
+    if path.is_dir():
+        raise OutputError(f"can't write {str(path)!r}: it is a folder; name a file")
+    if not path.parent.is_dir():
+        raise OutputError(f"can't write {str(path)!r}: no folder {str(path.parent)!r}; make it")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write UTF-8 text beside the file, then put it in its place, for what stood there too.
+
+    Raises:
+        OutputError: it can't be written; nothing of it is left then.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8", errors="surrogateescape")
+        part.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        raise unwritable(path, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> OutputError:
+    """The error that says why."""
+    return OutputError(f"can't write {str(path)!r}: {error.strerror}; free space or name another")

@@ -130,9 +130,10 @@ def remarks(report: EvaluationReport) -> tuple[str, ...]:
         f"minDCF: {dcf.miss_cost:g} for a rejected real clip, {dcf.false_alarm_cost:g} for an "
         f"accepted synthetic one, {dcf.spoof_prior:.0%} of them synthetic; 1 is the best constant "
         "verdict's, and Cllr 1 bit is that of saying nothing",
-        f"in brackets: {report.confidence:.0%} bootstrap intervals ({report.resamples} resamples, "
-        f"seed {report.seed}); drawn anew: {drawn_text(report)}. Where no error was seen, or nothing "
-        "but errors, an interval has no width however few the clips: none can be drawn",
+        f"in brackets: {report.confidence:.0%} bootstrap intervals, {report.resamples} resamples, "
+        f"seed {report.seed}; drawn anew: {drawn_text(report)}",
+        "where no error was seen, or nothing but errors, an interval has no width, however few the "
+        "clips: none can be drawn",
     )
 
 

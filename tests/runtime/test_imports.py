@@ -14,14 +14,15 @@ HEAVY = {"torch", "transformers", "sklearn", "skl2onnx", "onnx", "joblib", "libr
 
 # What a detection may import, direction as in CONTRIBUTING: errors first, the command last.
 LAYERS = [
-    {"bench_report", "errors", "lazy", "processor", "records", "workers"},
+    {"bench_report", "errors", "lazy", "processor", "records", "whole_file", "workers"},
     {"clips", "decoding", "fetching", "manifest", "rates"},
-    {"label_folder", "listing", "remote"},
-    {"audio", "calibration", "detection", "store"},
-    {"precision", "session"},
-    {"encoder", "summary"},
+    {"label_folder", "listing", "remote", "resampling"},
+    {"audio", "calibration", "detection", "evaluation", "evaluation_data", "store"},
+    {"conditions", "evaluation_plots", "evaluation_report", "precision", "session"},
+    {"encoder", "evaluation_page", "summary"},
     {"detector", "output"},
-    {"bench"},
+    {"bench", "scoring"},
+    {"evaluate"},
     {"cli"},
     {"__init__", "__main__"},
 ]

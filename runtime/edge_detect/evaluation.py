@@ -11,7 +11,7 @@ import numpy as np
 
 from edge_detect.errors import DatasetError
 from edge_detect.manifest import Manifest
-from edge_detect.rates import CONFIDENCE, Mask, Scores, cllr, det_curve
+from edge_detect.rates import CONFIDENCE, Mask, Scores, check_scores, cllr, det_curve
 from edge_detect.resampling import DrawnBy, Names, Units, find_units
 
 RESAMPLES = 1000
@@ -161,6 +161,7 @@ def evaluate_scores(
     Raises:
         DatasetError: a class has no clip, or a score is not finite.
     """
+    check_scores(clips.bonafide, clips.scores)
     judge = Judge(operation, seed, resamples)
     real, origins = clips.bonafide, clips.origins
     engines = {

@@ -14,8 +14,8 @@ HEAVY = {"torch", "transformers", "sklearn", "skl2onnx", "onnx", "joblib", "libr
 
 # What a detection may import, direction as in CONTRIBUTING: errors first, the command last.
 LAYERS = [
-    {"bench_report", "errors", "lazy", "processor", "records", "whole_file", "workers"},
-    {"clips", "decoding", "fetching", "manifest", "rates"},
+    {"bench_report", "errors", "lazy", "processor", "records", "workers"},
+    {"clips", "decoding", "fetching", "manifest", "rates", "whole_file"},
     {"label_folder", "listing", "remote", "resampling"},
     {"audio", "calibration", "detection", "evaluation", "evaluation_data", "store"},
     {"conditions", "evaluation_plots", "evaluation_report", "precision", "session"},

@@ -6,31 +6,29 @@ and its original differ in nothing but the copying.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from random import Random
 
 import numpy as np
 import soundfile
+from scipy.fft import irfft, next_fast_len, rfft  # type: ignore[import-untyped]
 from scipy.signal import fftconvolve  # type: ignore[import-untyped]
 
+from edge_detect.conditions import G722, low_pass, through_ffmpeg
 from waveform import SAMPLE_RATE, Waveform, resample
 
 TELEPHONE_HZ = 3_400
 CLEAN_SHARE = 0.25
 """Of channels that leave band, codec, room and noise alone."""
 _CUTOFFS_HZ = (TELEPHONE_HZ, 4_000, 5_500, 7_000)
-_CODECS = (
-    ("WAV", "ULAW", 8_000),
-    ("WAV", "ALAW", 8_000),
-    ("WAV", "GSM610", 8_000),
-    ("MP3", "MPEG_LAYER_III", SAMPLE_RATE),
-    ("OGG", "VORBIS", SAMPLE_RATE),
-    ("OGG", "OPUS", SAMPLE_RATE),
-)
 _NOISE_SLOPES = (0.0, 0.5, 1.0)
 """Amplitude falls as frequency to this power: white, pink, brown."""
 _PREDELAY_SECONDS = 0.002
+_EQUALISER_KNOTS = 9
+"""Of a response drawn at equal distances from 0 Hz to half the sample rate."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +39,14 @@ class Channel:
     """Of the noise and of the room."""
     speed: float
     cutoff_hz: int | None
-    codec: tuple[str, str, int] | None
-    """libsndfile format and subtype, and the sample rate to code at in Hz."""
+    codec: str | None
+    """A key of `CODECS`."""
     quality: float
-    """Of the lossy codecs: 0 is the best, 1 the smallest."""
+    """Of MP3, Vorbis and Opus: 0 is the best, 1 the smallest."""
     decay_seconds: float | None
     """Reverberation time (60 dB) of the room; None is a dry recording."""
+    response_db: tuple[float, ...] | None
+    """Gains of loudspeaker and microphone at equal distances in frequency; None is flat."""
     noise_slope: float
     snr_db: float | None
     gain_db: float
@@ -55,18 +55,20 @@ class Channel:
     def apply(self, waveform: Waveform) -> Waveform:
         """The waveform after the channel, float32 (samples,), as long as it went in but for speed.
 
-        The order is the physical one: speaker, room, noise, microphone band, codec, gain.
+        The order is the physical one: speaker, room, response, noise, band, codec, gain.
         """
         rng = np.random.default_rng(self.seed)
         heard = resample(waveform, SAMPLE_RATE * self.speed, SAMPLE_RATE)
         if self.decay_seconds is not None:
             heard = reverberate(heard, self.decay_seconds, rng)
+        if self.response_db is not None:
+            heard = equalise(heard, self.response_db)
         if self.snr_db is not None:
             heard = heard + noise_for(heard, self.noise_slope, self.snr_db, rng)
         if self.cutoff_hz is not None:
-            heard = low_pass(heard, self.cutoff_hz)
+            heard = low_pass(self.cutoff_hz, heard, SAMPLE_RATE)
         if self.codec is not None:
-            heard = transcode(heard, *self.codec, self.quality)
+            heard = CODECS[self.codec](heard, self.quality)
         gain = self.polarity * 10 ** (self.gain_db / 20)
         return np.asarray((heard - heard.mean()) * gain, np.float32)
 
@@ -78,9 +80,10 @@ def draw_channel(rng: Random, clean_share: float = CLEAN_SHARE) -> Channel:
         seed=rng.getrandbits(32),
         speed=rng.choice((1.0, rng.uniform(0.9, 1.1))),
         cutoff_hz=None if clean or rng.random() < 0.5 else rng.choice(_CUTOFFS_HZ),
-        codec=None if clean or rng.random() < 0.7 else rng.choice(_CODECS),
+        codec=None if clean or rng.random() < 0.7 else rng.choice(list(CODECS)),
         quality=rng.uniform(0.1, 0.9),
         decay_seconds=None if clean or rng.random() < 0.8 else rng.uniform(0.1, 0.6),
+        response_db=None if clean or rng.random() < 0.4 else draw_response(rng),
         noise_slope=rng.choice(_NOISE_SLOPES),
         snr_db=None if clean or rng.random() < 0.5 else rng.uniform(12, 45),
         gain_db=rng.uniform(-12, 3),
@@ -88,14 +91,24 @@ def draw_channel(rng: Random, clean_share: float = CLEAN_SHARE) -> Channel:
     )
 
 
-def low_pass(waveform: Waveform, cutoff_hz: float) -> Waveform:
-    """Remove what lies above the cutoff, by resampling there and back."""
-    narrow = resample(waveform, SAMPLE_RATE, 2 * cutoff_hz)
-    return fit(resample(narrow, 2 * cutoff_hz, SAMPLE_RATE), len(waveform))
+def draw_response(rng: Random) -> tuple[float, ...]:
+    """Gains in dB at the knots of an equaliser, of a random size."""
+    size = rng.uniform(1, 7)
+    return tuple(rng.gauss(0, size) for _ in range(_EQUALISER_KNOTS))
 
 
-def transcode(waveform: Waveform, kind: str, subtype: str, rate: int, quality: float) -> Waveform:
-    """Code and decode in memory with a codec of libsndfile."""
+def equalise(waveform: Waveform, response_db: tuple[float, ...]) -> Waveform:
+    """Filter without delay; between the knots the gain in dB is linear in frequency."""
+    size = next_fast_len(len(waveform), real=True)
+    spectrum = rfft(waveform, size)
+    knots = np.linspace(0, 1, len(response_db))
+    gains_db = np.interp(np.linspace(0, 1, len(spectrum)), knots, response_db)
+    gains = 10 ** (gains_db.astype(np.float32) / 20)
+    return np.asarray(irfft(spectrum * gains, size)[: len(waveform)], np.float32)
+
+
+def transcode(kind: str, subtype: str, rate: int, waveform: Waveform, quality: float) -> Waveform:
+    """Code and decode in memory with a codec of libsndfile, at `rate` Hz."""
     coded = BytesIO()
     level = None if kind == "WAV" else quality
     samples = np.clip(resample(waveform, SAMPLE_RATE, rate), -1, 1)
@@ -105,14 +118,30 @@ def transcode(waveform: Waveform, kind: str, subtype: str, rate: int, quality: f
     return fit(resample(decoded, rate, SAMPLE_RATE), len(waveform))
 
 
+def g722(waveform: Waveform, quality: float) -> Waveform:
+    """Through the wideband telephone's codec, which has but one quality."""
+    return through_ffmpeg(G722, waveform, SAMPLE_RATE)
+
+
+CODECS: dict[str, Callable[[Waveform, float], Waveform]] = {
+    "mu-law": partial(transcode, "WAV", "ULAW", 8_000),
+    "A-law": partial(transcode, "WAV", "ALAW", 8_000),
+    "GSM": partial(transcode, "WAV", "GSM610", 8_000),
+    "G.722": g722,
+    "MP3": partial(transcode, "MP3", "MPEG_LAYER_III", SAMPLE_RATE),
+    "Vorbis": partial(transcode, "OGG", "VORBIS", SAMPLE_RATE),
+    "Opus": partial(transcode, "OGG", "OPUS", SAMPLE_RATE),
+}
+
+
 def noise_for(
     waveform: Waveform, slope: float, snr_db: float, rng: np.random.Generator
 ) -> Waveform:
     """Coloured noise, as long as the waveform, at a signal-to-noise ratio below it."""
-    count = len(waveform)
-    spectrum = np.fft.rfft(rng.standard_normal(count))
-    spectrum /= np.maximum(np.arange(len(spectrum)), 1) ** slope
-    noise = np.fft.irfft(spectrum, count)
+    size = next_fast_len(len(waveform), real=True)
+    spectrum = rfft(rng.standard_normal(size, np.float32))
+    spectrum /= np.maximum(np.arange(len(spectrum), dtype=np.float32), 1) ** slope
+    noise = irfft(spectrum, size)[: len(waveform)]
     ratio = np.sqrt(np.square(waveform).mean() / np.square(noise).mean())
     return np.asarray(noise * ratio * 10 ** (-snr_db / 20), np.float32)
 

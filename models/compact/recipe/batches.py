@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -17,9 +18,10 @@ from clips import Clip
 from sources import SEED, Label, Split
 from waveform import SAMPLE_RATE, Waveform
 
-PAIRS = 12
-CROP_SECONDS = 2.0
-"""Vocoders leave their traces everywhere: more voices teach more than longer crops."""
+CROP_SECONDS = (1.0, 2.0, 4.0)
+"""One of them for a whole batch: a verdict must not hang on the length of a clip."""
+BATCH_SECONDS = 48.0
+"""Of both classes together: short crops come in greater number."""
 _EASY_STEPS = 400
 """The channels are all clean at first, and as mixed as they will be from here on."""
 _MARGIN = 1.12
@@ -42,9 +44,9 @@ class Batch:
     """Half real, half synthetic: the real crop of each pair, then its synthetic counterpart."""
 
     waveforms: Tensor
-    """(2 * PAIRS, samples), float32."""
+    """(2 * pairs, samples), float32."""
     spoof: Tensor
-    """(2 * PAIRS,), float32; 1 is synthetic."""
+    """(2 * pairs,), float32; 1 is synthetic."""
 
 
 class Batches(Dataset[Batch]):
@@ -56,29 +58,32 @@ class Batches(Dataset[Batch]):
         self._samples = {clip.path: _to_pcm(clip.read(work)) for clip in train}
         self._spoof = _by_origin(train, Label.SPOOF)
         self._real = _by_origin(train, Label.BONAFIDE)
+        self._weights = [_ENGINE_WEIGHTS[engine] for engine in self._spoof]
 
     def __getitem__(self, step: int) -> Batch:
         """Draw the pairs of one step."""
         rng = Random(f"{SEED} step {step}")
         clean_share = max(CLEAN_SHARE, 1 - step / _EASY_STEPS)
-        pairs = [self._pair(rng, clean_share) for _ in range(PAIRS)]
+        seconds = rng.choice(CROP_SECONDS)
+        count = round(BATCH_SECONDS / seconds / 2)
+        pairs = [self._pair(rng, clean_share, seconds) for _ in range(count)]
         waveforms = np.stack([crop for pair in pairs for crop in pair])
-        return Batch(torch.from_numpy(waveforms), torch.tensor([0.0, 1.0] * PAIRS))
+        return Batch(torch.from_numpy(waveforms), torch.tensor([0.0, 1.0] * count))
 
-    def _pair(self, rng: Random, clean_share: float) -> tuple[Waveform, Waveform]:
+    def _pair(self, rng: Random, clean_share: float, seconds: float) -> tuple[Waveform, Waveform]:
         """A real and a synthetic crop; of a copy, the very words it was copied from."""
-        (engine,) = rng.choices(list(_ENGINE_WEIGHTS), list(_ENGINE_WEIGHTS.values()))
+        (engine,) = rng.choices(list(self._spoof), self._weights)
         spoof = rng.choice(self._spoof[engine])
         channel, position = draw_channel(rng, clean_share), rng.random()
+        cut = partial(self._crop, channel=channel, seconds=seconds)
         if spoof.source_clip:
-            real = spoof.source_clip
-            return self._crop(real, position, channel), self._crop(spoof.path, position, channel)
+            return cut(spoof.source_clip, position), cut(spoof.path, position)
         real = rng.choice(self._real[rng.choice(list(self._real))]).path
-        return self._crop(real, rng.random(), channel), self._crop(spoof.path, position, channel)
+        return cut(real, rng.random()), cut(spoof.path, position)
 
-    def _crop(self, path: str, position: float, channel: Channel) -> Waveform:
+    def _crop(self, path: str, position: float, channel: Channel, seconds: float) -> Waveform:
         """A crop at a relative position, through the channel, float32 (samples,)."""
-        count = int(CROP_SECONDS * SAMPLE_RATE)
+        count = int(seconds * SAMPLE_RATE)
         samples = self._samples[path]
         start = int(position * max(0, len(samples) - int(count * _MARGIN)))
         cut = samples[start : start + int(count * _MARGIN)]

@@ -1,131 +1,100 @@
-"""The figures of the model and of the trivial baseline, per engine, per source and per band."""
+"""The figures of the package and of the trivial baseline, by one and the same measure."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 
 from baseline import channel_features
-from clips import Clip
-from encoder import ENCODER_FOLDER, embed, load_encoder
-from head import Head, Labelled, fit_head, labelled, load_head
-from metrics import Figures, Scores, figures
+from clips import Clip, write_clips
+from edge_detect.conditions import Condition, choose_conditions
+from edge_detect.detector import Detector
+from edge_detect.evaluate import evaluate
+from edge_detect.evaluation import Evaluation, ScoredClips, evaluate_scores
+from edge_detect.evaluation_page import render_page
+from edge_detect.evaluation_report import EvaluationReport, report_json
+from edge_detect.whole_file import write_whole
+from head import Head, fit_head, labelled
 from sources import Label, Split
-from views import EVALUATED, Features, View, features_of
-from waveform import Waveform
+from views import Features
+from waveform import SAMPLE_RATE
 
-POOLED = "pooled"
-_HEAD = "head.joblib"
+EVALUATED = (Split.TEST, Split.VALIDATION)
+BANDS = ("full", "band-5.5k", "band-4k", "band-3.4k")
+_BASELINE_STRIDE = 3
+"""Every third training clip is plenty for 29 features."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line of the report."""
+class Evaluated:
+    """Everything that the card says of the rows of one split."""
 
-    detector: str
-    """"compact" or "baseline"."""
-    split: Split
-    view: View
-    against: str
-    """"pooled"; an engine, which is compared with all real clips of the split; or a real source,
-    which is compared with all its synthetic clips."""
-    figures: Figures
+    report: EvaluationReport
+    """Of the package, as `edge-detect evaluate` gives it."""
+    baseline: dict[str, Evaluation]
+    """Of the trivial detector, by band."""
 
-
-def encoder_features(folder: Path) -> Callable[[Waveform], Features]:
-    """The mean-pooled embedding of a saved encoder as a feature extractor."""
-    encoder = load_encoder(folder)
-    return lambda waveform: embed(encoder, torch.from_numpy(waveform)).numpy()
+    def to_dict(self) -> dict[str, object]:
+        """All figures without the scores of single clips."""
+        report = asdict(replace(self.report, clips=()))
+        return {"report": report, "baseline": {k: asdict(v) for k, v in self.baseline.items()}}
 
 
-def fit_classifier(clips: list[Clip], work: Path) -> Head:
-    """The head on frozen embeddings of the training rows, as they are and augmented."""
-    path = work / ENCODER_FOLDER / _HEAD
-    if not path.exists():
-        extract = encoder_features(work / ENCODER_FOLDER)
-        train = _split(clips, Split.TRAIN)
-        views = (View.FULL, View.AUGMENTED)
-        stacked = np.concatenate([features_of(train, work, view, extract) for view in views])
-        validation = [_labelled(clips, work, Split.VALIDATION, view, extract) for view in EVALUATED]
-        fit_head(labelled(train * len(views), stacked), validation).save(path)
-    return load_head(path)
+def evaluate_package(clips: list[Clip], work: Path, package: Path) -> dict[Split, Evaluated]:
+    """Measure the package and the baseline on the rows that training has not met, and keep the
+    reports, pages and figures in the work folder."""
+    heads = {name: fit_baseline(clips, work, band(name)) for name in BANDS}
+    detector = Detector.load(package)
+    found = {}
+    for split in EVALUATED:
+        rows = [clip for clip in clips if clip.split is split]
+        listing = work / f"{split}.csv"
+        write_clips(rows, listing)
+        report = evaluate(detector, str(listing))
+        write_whole(work / f"{split}.json", report_json(report))
+        write_whole(work / f"{split}.html", render_page(report))
+        baseline = {n: evaluate_baseline(h, rows, work, band(n)) for n, h in heads.items()}
+        found[split] = Evaluated(replace(report, data=listing.name), baseline)
+    figures = {split: evaluated.to_dict() for split, evaluated in found.items()}
+    write_whole(work / "metrics.json", json.dumps(figures, indent=1) + "\n")
+    return found
 
 
-def evaluate(clips: list[Clip], work: Path, head: Head) -> list[Row]:
-    """All figures; the test rows are used here and nowhere else."""
-    path = work / "metrics.json"
-    if not path.exists():
-        rows = [*_model_rows(clips, work, head), *_baseline_rows(clips, work)]
-        path.write_text(json.dumps([asdict(row) for row in rows], indent=1))
-    return [_from_json(item) for item in json.loads(path.read_text())]
+def band(name: str) -> Condition:
+    """The condition of that name."""
+    return choose_conditions((name,))[-1]
 
 
-def _model_rows(clips: list[Clip], work: Path, head: Head) -> Iterator[Row]:
-    extract = encoder_features(work / ENCODER_FOLDER)
-    for view in EVALUATED:
-        yield from _rows("compact", clips, work, view, extract, head)
-
-
-def _baseline_rows(clips: list[Clip], work: Path) -> Iterator[Row]:
-    """The baseline is fitted anew for each band on training rows of that band: its best case."""
-    for view in EVALUATED:
-        train = _labelled(clips, work, Split.TRAIN, view, channel_features)
-        validation = _labelled(clips, work, Split.VALIDATION, view, channel_features)
-        head = fit_head(train, [validation])
-        yield from _rows("baseline", clips, work, view, channel_features, head)
-
-
-def _rows(
-    detector: str,
-    clips: list[Clip],
-    work: Path,
-    view: View,
-    extract: Callable[[Waveform], Features],
-    head: Head,
-) -> Iterator[Row]:
-    for split in (Split.VALIDATION, Split.TEST):
-        rows = _split(clips, split)
-        scores = head.bonafide_probability(features_of(rows, work, view, extract))
-        for against, real, spoof in _comparisons(rows, scores):
-            yield Row(detector, split, view, against, figures(real, spoof))
-
-
-def _comparisons(clips: list[Clip], scores: Scores) -> Iterator[tuple[str, Scores, Scores]]:
-    spoof = np.array([clip.label is Label.SPOOF for clip in clips])
-    origins = np.array([clip.engine_or_source for clip in clips])
-    yield POOLED, scores[~spoof], scores[spoof]
-    for engine in np.unique(origins[spoof]):
-        yield str(engine), scores[~spoof], scores[origins == engine]
-    for source in np.unique(origins[~spoof]):
-        yield str(source), scores[origins == source], scores[spoof]
-
-
-def _labelled(
-    clips: list[Clip],
-    work: Path,
-    split: Split,
-    view: View,
-    extract: Callable[[Waveform], Features],
-) -> Labelled:
-    rows = _split(clips, split)
-    return labelled(rows, features_of(rows, work, view, extract))
-
-
-def _split(clips: list[Clip], split: Split) -> list[Clip]:
-    return [clip for clip in clips if clip.split is split]
-
-
-def _from_json(item: dict[str, Any]) -> Row:
-    return Row(
-        detector=item["detector"],
-        split=Split(item["split"]),
-        view=View(item["view"]),
-        against=item["against"],
-        figures=Figures(**item["figures"]),
+def fit_baseline(clips: list[Clip], work: Path, condition: Condition) -> Head:
+    """The trivial detector, fitted anew for a band on training rows heard through it."""
+    train = [clip for clip in clips if clip.split is Split.TRAIN][::_BASELINE_STRIDE]
+    validation = [clip for clip in clips if clip.split is Split.VALIDATION]
+    fitted, judged = (
+        labelled(rows, channel_features_of(rows, work, condition)) for rows in (train, validation)
     )
+    return fit_head(fitted, [judged])
+
+
+def evaluate_baseline(head: Head, rows: list[Clip], work: Path, condition: Condition) -> Evaluation:
+    """The figures of the trivial detector."""
+    scores = -head.spoof_log_odds(channel_features_of(rows, work, condition))
+    return evaluate_scores(
+        ScoredClips(
+            names=np.array([clip.path for clip in rows]),
+            scores=scores,
+            bonafide=np.array([clip.label is Label.BONAFIDE for clip in rows]),
+            origins=np.array([clip.engine_or_source for clip in rows]),
+            languages=np.array([clip.language for clip in rows]),
+            speakers=np.array([clip.speaker for clip in rows]),
+            source_clips=np.array([clip.source_clip for clip in rows]),
+        )
+    )
+
+
+def channel_features_of(rows: list[Clip], work: Path, condition: Condition) -> Features:
+    """The features (clips, size) of clips as they are heard through a band."""
+    heard = (condition.hear(clip.read(work), SAMPLE_RATE) for clip in rows)
+    return np.stack([channel_features(waveform) for waveform in heard if waveform is not None])

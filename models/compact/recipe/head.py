@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from clips import Clip
-from metrics import Scores, equal_error_rate
+from edge_detect.rates import equal_error_rate
 from sources import Label
 from views import Features
+
+Scores = NDArray[np.float64]
 
 _STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Inverse regularisation strengths to choose from on the validation rows."""
@@ -28,10 +31,19 @@ class Head:
     scaler: StandardScaler
     classifier: LogisticRegression
 
-    def bonafide_probability(self, features: Features) -> Scores:
-        """The probability of a human voice, (clips,)."""
-        probabilities = self.classifier.predict_proba(self.scaler.transform(features))
-        return np.asarray(probabilities[:, list(self.classifier.classes_).index(Label.BONAFIDE)])
+    def spoof_log_odds(self, features: Features) -> Scores:
+        """Log-odds (clips,) of a synthetic voice."""
+        return np.asarray(self.classifier.decision_function(self.scaler.transform(features)))
+
+    def rescaled(self, slope: float, intercept: float) -> Head:
+        """The same order of clips at other odds: `slope` times the log-odds, plus `intercept`.
+
+        A calibration of this kind is a logistic regression again, so it needs no graph of its own.
+        """
+        classifier = deepcopy(self.classifier)
+        classifier.coef_ = slope * self.classifier.coef_
+        classifier.intercept_ = slope * self.classifier.intercept_ + intercept
+        return Head(self.scaler, classifier)
 
     def save(self, path: Path) -> None:
         """Write both scikit-learn objects with joblib."""
@@ -73,5 +85,4 @@ def _fit(train: Labelled, strength: float) -> Head:
 
 
 def _error_rate(head: Head, rows: Labelled) -> float:
-    scores = head.bonafide_probability(rows.features)
-    return equal_error_rate(scores[~rows.spoof], scores[rows.spoof])
+    return equal_error_rate(~rows.spoof, -head.spoof_log_odds(rows.features)).rate

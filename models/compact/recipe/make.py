@@ -1,4 +1,4 @@
-"""Make the model `compact` from nothing: fetch, corpus, training, evaluation, release.
+"""Make the model `compact` from nothing: fetch, corpus, training, package, evaluation, release.
 
 Every stage skips what is there already, so a killed run goes on where it stopped.
 """
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from classifier import make_package
 from corpus import build_corpus
-from evaluation import evaluate, fit_classifier
+from evaluation import evaluate_package
 from fetch import fetch, versions
 from release import release
 from sources import SEED
@@ -28,6 +29,7 @@ class Stage(StrEnum):
     FETCH = "fetch"
     CORPUS = "corpus"
     TRAINING = "training"
+    PACKAGE = "package"
     EVALUATION = "evaluation"
     RELEASE = "release"
 
@@ -71,11 +73,12 @@ def make(options: Options) -> None:
         clips = build_corpus(work)
     if options.reach(Stage.TRAINING):
         train(clips, work, options.steps)
+    if options.reach(Stage.PACKAGE):
+        package = make_package(clips, work)
     if options.reach(Stage.EVALUATION):
-        head = fit_classifier(clips, work)
-        rows = evaluate(clips, work, head)
+        evaluated = evaluate_package(clips, work, package)
     if options.reach(Stage.RELEASE):
-        release(clips, rows, head, work)
+        release(clips, evaluated, package, work)
 
 
 def record_provenance(options: Options) -> None:

@@ -13,11 +13,11 @@ from random import Random
 
 from clips import Clip, clip_path, in_turn, read_clips, store, write_clips
 from engines.jobs import Job, read_jobs, write_jobs
-from sources import ENGINES, SEED, Engine, Label, Split, Voice
+from sources import ENGINES, SEED, Engine, Label, Voice
 from texts import GRAMMARS
 from waveform import Waveform, cut_and_join, level, read
 
-_UTTERANCE_SECONDS = 2.0
+_UTTERANCE_SECONDS = 2.5
 """A low guess of a sentence's length, so that there is enough speech to join."""
 _SPEEDS = (0.85, 0.95, 1.0, 1.05, 1.15)
 _PROCESSES = 2
@@ -26,16 +26,19 @@ _ENGINES_FOLDER = Path(__file__).parent / "engines"
 
 def synthetic_clips(real: list[Clip], work: Path) -> list[Clip]:
     """The clips of every engine; copies are of the real clips of the engine's own split."""
-    pending = [engine for engine in ENGINES if not _rows(engine, work).exists()]
-    for engine in pending:
-        _write_jobs(engine, real, work)
     with ThreadPoolExecutor(_PROCESSES) as pool:
-        for _ in pool.map(lambda engine: run_engine(engine, work), pending):
-            pass
-    for engine in pending:
+        made = pool.map(lambda engine: engine_clips(engine, real, work), ENGINES)
+        return [clip for clips in made for clip in clips]
+
+
+def engine_clips(engine: Engine, real: list[Clip], work: Path) -> list[Clip]:
+    """The clips of one engine, made unless its rows are there."""
+    if not _rows(engine, work).exists():
+        _write_jobs(engine, real, work)
+        run_engine(engine, work)
         made = _store_copies(engine, real, work) if engine.copies else _store_spoken(engine, work)
         write_clips(made, _rows(engine, work))
-    return [clip for engine in ENGINES for clip in read_clips(_rows(engine, work))]
+    return read_clips(_rows(engine, work))
 
 
 def run_engine(engine: Engine, work: Path) -> None:
@@ -76,28 +79,33 @@ def _speech_jobs(engine: Engine, work: Path) -> Iterator[Job]:
 
 
 def _copy_jobs(engine: Engine, real: list[Clip], work: Path) -> Iterator[Job]:
-    for index, clip in enumerate(assign_copies(real)[engine.name]):
+    for index, clip in enumerate(assign_copies(engine, real)):
         yield Job(str(work / clip.path), "", 1.0, _raw(engine, index, work))
 
 
-def assign_copies(real: list[Clip]) -> dict[str, list[Clip]]:
-    """Deal the real training clips out to the copying engines, each up to its minutes.
+def assign_copies(engine: Engine, real: list[Clip]) -> Iterator[Clip]:
+    """Deal the real clips of its split out to a copying engine, up to its minutes.
 
-    Shuffled first, so that every engine copies every source; no clip is copied twice.
+    Every engine has a deck of its own and takes a clip of each source in turn, so that no source
+    stands for a vocoder and many clips are heard through several of them.
     """
-    clips = [clip for clip in real if clip.split is Split.TRAIN]
-    Random(f"{SEED} copies").shuffle(clips)
-    deck = iter(clips)
-    dealt: dict[str, list[Clip]] = {}
-    for engine in (engine for engine in ENGINES if engine.copies):
-        hand = dealt.setdefault(engine.name, [])
-        while sum(clip.seconds for clip in hand) < engine.minutes * 60:
-            hand.append(next(deck))
-    return dealt
+    decks: dict[str, list[Clip]] = {}
+    for clip in real:
+        if clip.split is engine.split:
+            decks.setdefault(clip.engine_or_source, []).append(clip)
+    rng = Random(f"{SEED} copies {engine.name}")
+    for deck in decks.values():
+        rng.shuffle(deck)
+    seconds = 0.0
+    for clip in in_turn(map(iter, decks.values())):
+        if seconds >= engine.minutes * 60:
+            return
+        yield clip
+        seconds += clip.seconds
 
 
 def _store_copies(engine: Engine, real: list[Clip], work: Path) -> Iterator[Clip]:
-    for index, source in enumerate(assign_copies(real)[engine.name]):
+    for index, source in enumerate(assign_copies(engine, real)):
         path = clip_path(engine.name, index)
         copy = level(read(Path(_raw(engine, index, work))))
         yield Clip(

@@ -1,4 +1,4 @@
-"""The corpus as a model is shown it: at full band, over the telephone band, or augmented."""
+"""The corpus as training hears it: at full band, over the telephone band, or augmented."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
-from augment import TELEPHONE_HZ, draw_channel, low_pass
+from augment import TELEPHONE_HZ, draw_channel
 from clips import Clip
+from edge_detect.conditions import low_pass
 from sources import SEED
-from waveform import Waveform
+from waveform import SAMPLE_RATE, Waveform
 
 Features = NDArray[np.float32]
 
@@ -26,14 +27,11 @@ class View(StrEnum):
     AUGMENTED = "augmented"
 
 
-EVALUATED = (View.FULL, View.TELEPHONE)
-
-
 def hear(clip: Clip, work: Path, view: View) -> Waveform:
     """The clip under a view; a copy and its original get the same random channel."""
     waveform = clip.read(work)
     if view is View.TELEPHONE:
-        return low_pass(waveform, TELEPHONE_HZ)
+        return low_pass(TELEPHONE_HZ, waveform, SAMPLE_RATE)
     if view is View.AUGMENTED:
         rng = Random(f"{SEED} view {clip.source_clip or clip.path}")
         return draw_channel(rng).apply(waveform)

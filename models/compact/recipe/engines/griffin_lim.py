@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import librosa
 import numpy as np
 from jobs import jobs_from_arguments, run
-from mel import HOP, N_FFT, copier
+from mel import copier
 from numpy.typing import NDArray
 
-_ITERATIONS = 32
+_WINDOWS = (512, 800, 1024, 1600)
+_OVERLAP = 4
+_ITERATIONS = (4, 8, 16, 32)
+"""Few leave a hoarse voice, many a nearly natural one."""
 
 
-def vocode(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+def vocode(waveform: NDArray[np.float32], rng: Random) -> NDArray[np.float32]:
     """Forget the phase, then find one again."""
-    magnitude = np.abs(librosa.stft(waveform, n_fft=N_FFT, hop_length=HOP))
+    window = rng.choice(_WINDOWS)
+    hop = window // _OVERLAP
+    magnitude = np.abs(librosa.stft(waveform, n_fft=window, hop_length=hop))
     return librosa.griffinlim(
-        magnitude, n_iter=_ITERATIONS, hop_length=HOP, length=len(waveform), random_state=0
+        magnitude,
+        n_iter=rng.choice(_ITERATIONS),
+        hop_length=hop,
+        length=len(waveform),
+        random_state=rng.getrandbits(32),
     )
 
 

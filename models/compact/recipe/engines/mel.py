@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import librosa
 import numpy as np
 from jobs import Job, write_wav
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter  # type: ignore[import-untyped]
 
 SAMPLE_RATE = 22050
 N_FFT = 1024
 HOP = 256
 _FLOOR = 1e-5
+_OTHER_RATES = (17_000, 19_000, 24_000, 27_000)
+_OWN_RATE_SHARE = 0.5
 _BANDS = librosa.filters.mel(sr=SAMPLE_RATE, n_fft=N_FFT, n_mels=80, fmin=0, fmax=8000)
+_EXACT_SHARE = 0.4
+"""Of copies whose mel spectrogram is that of the recording."""
+_MOST_BLUR = (1.2, 1.5)
+"""Standard deviations in bands and in frames."""
 
 
 def log_mel(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Natural-log mel magnitudes, float32 (80, frames), of a 22.05 kHz waveform.
+    """Natural-log mel magnitudes, float32 (80, frames), of a waveform taken for 22.05 kHz.
 
     The settings (centred frames, bands to 8 kHz) are those at which both bundled vocoders
     reproduce their input best.
@@ -27,15 +35,32 @@ def log_mel(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.log(np.maximum(_BANDS @ magnitude, _FLOOR)).astype(np.float32)
 
 
+def predicted_mel(waveform: NDArray[np.float32], rng: Random) -> NDArray[np.float32]:
+    """`log_mel`, mostly blurred by a random amount: what an acoustic model predicts is smoother
+    than speech, and a vocoder behind one never sees anything else."""
+    mel = log_mel(waveform)
+    if rng.random() < _EXACT_SHARE:
+        return mel
+    blur = [rng.uniform(0.2, most) for most in _MOST_BLUR]
+    return np.asarray(gaussian_filter(mel, blur), np.float32)
+
+
 def copier(
-    vocode: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    vocode: Callable[[NDArray[np.float32], Random], NDArray[np.float32]],
 ) -> Callable[[Job, Path], None]:
-    """The `speak` function of a vocoder: float32 (samples,) at 22.05 kHz in, the same out."""
+    """The `speak` function of a vocoder: float32 (samples,) in, the same out; what it leaves to
+    chance hangs on the job alone.
+
+    Half of the copies are made at another sample rate than the vocoder believes: its traces, which
+    stand at fixed frequencies and frame rates, come to lie where those of other vocoders are.
+    """
 
     def speak(job: Job, part: Path) -> None:
-        waveform, _ = librosa.load(job.source, sr=SAMPLE_RATE)
-        copy = vocode(waveform)[: len(waveform)]
+        rng = Random(Path(job.out).stem)
+        rate = SAMPLE_RATE if rng.random() < _OWN_RATE_SHARE else rng.choice(_OTHER_RATES)
+        waveform, _ = librosa.load(job.source, sr=rate)
+        copy = vocode(waveform, rng)[: len(waveform)]
         copy = copy / max(1.0, float(np.abs(copy).max()))
-        write_wav(part, (copy * 32767).astype("<i2").tobytes(), SAMPLE_RATE)
+        write_wav(part, (copy * 32767).astype("<i2").tobytes(), rate)
 
     return speak

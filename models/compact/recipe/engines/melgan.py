@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import torch
 from jobs import jobs_from_arguments, run
-from mel import copier, log_mel
+from mel import copier, predicted_mel
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils import weight_norm
@@ -108,9 +109,10 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     model = load_generator(Path(sys.argv[2]) / _MODEL)
 
-    def vocode(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+    def vocode(waveform: NDArray[np.float32], rng: Random) -> NDArray[np.float32]:
         """Through the mel spectrogram and back; padded at the end, where MelGAN clicks."""
-        mel = np.pad(log_mel(waveform), ((0, 0), (0, _PAD_FRAMES)), constant_values=_SILENCE)
+        mel = predicted_mel(waveform, rng)
+        mel = np.pad(mel, ((0, 0), (0, _PAD_FRAMES)), constant_values=_SILENCE)
         with torch.inference_mode():
             return model(torch.from_numpy(mel)[None]).reshape(-1).numpy()
 

@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import serve_folder
 from tests.readme import ROOT, arguments, code_blocks, commands
 
-TITLES = ["Run it", "Use it from Python", "What the default model can't do"]
+TITLES = ["Run it", "Use it from Python", "What the default model can't do", "Measure a model"]
 
 
 @pytest.mark.parametrize("command", [c for title in TITLES for c in commands(title)])

@@ -15,7 +15,7 @@ WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 66, 18, 14, 50
 
 # Both axes of a DET plot are normal deviates (Martin et al., 1997); its marks, and its ends.
-DET_MARKS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
+DET_MARKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9)
 DET_LIMITS = (0.003, 0.97)
 
 SERIES_COLOURS = 8

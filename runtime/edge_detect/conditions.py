@@ -56,7 +56,7 @@ class Codec:
 
 # Frames that lean on bits of earlier ones make libmpg123 complain when libsndfile rewinds.
 MP3 = Codec("libmp3lame", "mp3", 16_000, 64_000, options=(("reservoir", "0"),))
-OPUS = Codec("libopus", "ogg", 48_000, 24_000)  # Opus counts its samples at 48 kHz (RFC 7845)
+OPUS = Codec("libopus", "ogg", 16_000, 24_000)
 G722 = Codec("g722", "wav", 16_000, 64_000, delay=22)  # of its two filter banks (ITU-T G.722)
 GSM = "GSM610"
 GSM_RATE = 8_000  # Hz: full rate GSM 06.10, 13 kbit/s, knows no other

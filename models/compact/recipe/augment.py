@@ -21,6 +21,8 @@ from edge_detect.conditions import G722, low_pass, through_ffmpeg
 from waveform import SAMPLE_RATE, Waveform, resample
 
 TELEPHONE_HZ = 3_400
+SLOWEST, FASTEST = 0.8, 1.25
+"""Speaking rates, and with them pitch and formants: a known voice must not stay one."""
 CLEAN_SHARE = 0.25
 """Of channels that leave band, codec, room and noise alone."""
 _CUTOFFS_HZ = (TELEPHONE_HZ, 4_000, 5_500, 7_000)
@@ -78,7 +80,7 @@ def draw_channel(rng: Random, clean_share: float = CLEAN_SHARE) -> Channel:
     clean = rng.random() < clean_share
     return Channel(
         seed=rng.getrandbits(32),
-        speed=rng.choice((1.0, rng.uniform(0.9, 1.1))),
+        speed=draw_speed(rng),
         cutoff_hz=None if clean or rng.random() < 0.5 else rng.choice(_CUTOFFS_HZ),
         codec=None if clean or rng.random() < 0.7 else rng.choice(list(CODECS)),
         quality=rng.uniform(0.1, 0.9),
@@ -89,6 +91,11 @@ def draw_channel(rng: Random, clean_share: float = CLEAN_SHARE) -> Channel:
         gain_db=rng.uniform(-12, 3),
         polarity=rng.choice((-1, 1)),
     )
+
+
+def draw_speed(rng: Random) -> float:
+    """Relative to the recording's own."""
+    return rng.uniform(SLOWEST, FASTEST)
 
 
 def draw_response(rng: Random) -> tuple[float, ...]:

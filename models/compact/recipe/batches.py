@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -13,30 +13,31 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from augment import CLEAN_SHARE, Channel, draw_channel, fit
+from augment import CLEAN_SHARE, FASTEST, Channel, draw_channel, draw_speed, fit
 from clips import Clip
 from sources import SEED, Label, Split
 from waveform import SAMPLE_RATE, Waveform
 
-CROP_SECONDS = (1.0, 2.0, 4.0)
+CROP_SECONDS = (1.0, 1.5, 3.0)
 """One of them for a whole batch: a verdict must not hang on the length of a clip."""
 BATCH_SECONDS = 48.0
 """Of both classes together: short crops come in greater number."""
-_EASY_STEPS = 400
+_EASY_STEPS = 300
 """The channels are all clean at first, and as mixed as they will be from here on."""
-_MARGIN = 1.12
+_MARGIN = FASTEST + 0.02
 """Cut that much more than the crop: a faster speaking rate shortens it."""
 _ENGINE_WEIGHTS = {
-    "piper": 4,
-    "hifigan": 5,
-    "melgan": 5,
-    "griffin-lim": 2,
-    "world": 2,
-    "espeak-ng": 2,
-    "flite": 1,
-    "festival": 1,
+    "hifigan": 6.0,
+    "melgan": 6.0,
+    "world": 4.0,
+    "griffin-lim": 2.0,
+    "piper": 2.0,
+    "espeak-ng": 2.0,
+    "flite": 1.5,
+    "festival": 0.5,
 }
-"""How often an engine is drawn: the neural ones, which are the point, two times in three."""
+"""How often an engine is drawn. Copies come three times in four: a copy has the voice and the words
+of its original, while an engine of one voice teaches little but that voice."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ class Batches(Dataset[Batch]):
         if spoof.source_clip:
             return cut(spoof.source_clip, position), cut(spoof.path, position)
         real = rng.choice(self._real[rng.choice(list(self._real))]).path
-        return cut(real, rng.random()), cut(spoof.path, position)
+        other = replace(channel, speed=draw_speed(rng))
+        return self._crop(real, rng.random(), other, seconds), cut(spoof.path, position)
 
     def _crop(self, path: str, position: float, channel: Channel, seconds: float) -> Waveform:
         """A crop at a relative position, through the channel, float32 (samples,)."""

@@ -8,6 +8,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
 from transformers.models.wav2vec2.modeling_wav2vec2 import Wav2Vec2LayerNormConvLayer
 
@@ -17,7 +18,9 @@ ENCODER_FOLDER = "compact-wav2vec2"
 """In the work folder; the model package names its encoder after it."""
 
 _WINDOW = SAMPLE_RATE // 40
-_BANDS = 128
+_SHORT_WINDOW = SAMPLE_RATE // 160
+"""Of every other filter: long ones tell harmonics apart, short ones the pulses of a voice."""
+_BANDS = 64
 _BAND_EDGES_HZ = (60.0, 7_800.0)
 _TILT_HZ = 400.0
 """From here on speech falls by about 6 dB an octave, and the filters rise by as much."""
@@ -31,7 +34,7 @@ CONFIG = Wav2Vec2Config(
     intermediate_size=768,
     # One long first filter with a stride of 5 ms instead of a stack of short ones: the frame rate,
     # which is what a training step costs, falls to 200 Hz at once.
-    conv_dim=(2 * _BANDS, 256, 256, 256),
+    conv_dim=(4 * _BANDS, 256, 256, 256),
     conv_kernel=(_WINDOW, 4, 3, 3),
     conv_stride=(SAMPLE_RATE // 200, 2, 2, 2),
     conv_bias=True,
@@ -73,23 +76,25 @@ class Detector(nn.Module):
 
 @torch.no_grad()
 def start_as_filters(encoder: Wav2Vec2Model) -> None:
-    """Let the first convolution begin as a bank of windowed cosines and sines, a band each.
+    """Let the first convolution begin as banks of windowed cosines and sines, a band each.
 
     Random filters need many thousands of steps to tell frequencies apart; these do at once, and
     training is free to move them.
     """
     first = cast(Wav2Vec2LayerNormConvLayer, encoder.feature_extractor.conv_layers[0])
-    centres = torch.linspace(*_BAND_EDGES_HZ, _BANDS)[:, None, None]
+    centres = torch.linspace(*_BAND_EDGES_HZ, _BANDS)[:, None, None, None]
     times = (torch.arange(_WINDOW) - (_WINDOW - 1) / 2) / SAMPLE_RATE
-    phases = torch.tensor([0.0, -math.pi / 2])[None, :, None]
+    phases = torch.tensor([0.0, -math.pi / 2])[:, None]
     waves = torch.cos(2 * math.pi * centres * times + phases)
+    margin = (_WINDOW - _SHORT_WINDOW) // 2
+    long = torch.hann_window(_WINDOW, periodic=False)
+    short = functional.pad(torch.hann_window(_SHORT_WINDOW, periodic=False), (margin, margin))
+    windows = torch.stack([window / window.sum().sqrt() for window in (long, short)])[:, None]
     tilt = torch.sqrt(1 + (centres / _TILT_HZ) ** 2)
-    window = torch.hann_window(_WINDOW, periodic=False)
-    filters = tilt * window * waves / window.sum().sqrt()
-    first.conv.weight.copy_(filters.reshape(2 * _BANDS, 1, _WINDOW))
+    first.conv.weight.copy_((tilt * windows * waves).reshape(4 * _BANDS, 1, _WINDOW))
     nn.init.zeros_(cast(Tensor, first.conv.bias))
     gains = torch.tensor(_GAINS).repeat(_BANDS // len(_GAINS))
-    first.layer_norm.weight.copy_(gains.repeat_interleave(2))
+    first.layer_norm.weight.copy_(gains.repeat_interleave(4))
 
 
 @torch.inference_mode()

@@ -41,6 +41,17 @@ GROUP_OPTIONS = {"--help", "--version", "--install-completion", "--show-completi
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
+# Options of every command that loads a model.
+ModelOption = Annotated[str, typer.Option(metavar="NAME|FOLDER", help="Model package.")]
+DeviceOption = Annotated[Device, typer.Option(help="Where the encoder runs.")]
+PrecisionOption = Annotated[
+    str, typer.Option(metavar="NAME", help="fp32, … as the model package has, or auto.")
+]
+ThreadsOption = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="CPU threads.  [default: all usable]")
+]
+
+
 class DetectByDefault(TyperGroup):
     """Runs the detection wherever the first argument is no subcommand."""
 
@@ -105,16 +116,10 @@ def group(
 @app.command(hidden=True)
 def detect(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", show_default=False)],
-    model: Annotated[
-        str, typer.Option(metavar="NAME|FOLDER", help="Model package.")
-    ] = DEFAULT_MODEL,
-    device: Annotated[Device, typer.Option(help="Where the encoder runs.")] = "auto",
-    precision: Annotated[
-        str, typer.Option(metavar="NAME", help="fp32, … as the model package has, or auto.")
-    ] = "auto",
-    threads: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="CPU threads.  [default: all usable]")
-    ] = None,
+    model: ModelOption = DEFAULT_MODEL,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    threads: ThreadsOption = None,
     form: Annotated[
         Format, typer.Option("--format", help="What is written to standard output.")
     ] = "table",
@@ -167,13 +172,9 @@ def bench_model(
         str | None,
         typer.Argument(metavar="[FILE]", help="A clip; the model's golden clip if none."),
     ] = None,
-    model: Annotated[
-        str, typer.Option(metavar="NAME|FOLDER", help="Model package.")
-    ] = DEFAULT_MODEL,
-    device: Annotated[Device, typer.Option(help="Where the encoder runs.")] = "auto",
-    threads: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="CPU threads.  [default: all usable]")
-    ] = None,
+    model: ModelOption = DEFAULT_MODEL,
+    device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
     seconds: Annotated[
         float, typer.Option(min=1, metavar="N", help="About how long it may take in all.")
     ] = 60,
@@ -198,16 +199,10 @@ def evaluate_model(
             show_default=False,
         ),
     ],
-    model: Annotated[
-        str, typer.Option(metavar="NAME|FOLDER", help="Model package.")
-    ] = DEFAULT_MODEL,
-    device: Annotated[Device, typer.Option(help="Where the encoder runs.")] = "auto",
-    precision: Annotated[
-        str, typer.Option(metavar="NAME", help="fp32, … as the model package has, or auto.")
-    ] = "auto",
-    threads: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="CPU threads.  [default: all usable]")
-    ] = None,
+    model: ModelOption = DEFAULT_MODEL,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    threads: ThreadsOption = None,
     conditions: Annotated[
         list[str] | None,
         typer.Option(

@@ -33,14 +33,21 @@ def answers_in_order(
             pending.append(pool.submit(answer, item))
             del item  # a caller's audio is the worker's now
             while pending and (len(pending) >= IN_HAND * workers or pending[0].done()):
-                yield pending.popleft().result()
+                yield take_first(pending)
         while pending:
-            yield pending.popleft().result()
+            yield take_first(pending)
         drawn.raise_error()
     finally:
         if pending:
             stop()
         pool.shutdown(cancel_futures=True)
+
+
+def take_first(pending: deque[Future[Answer]]) -> Answer:
+    """The first answer, once it is there; until then it is pending, for whoever interrupts."""
+    answer = pending[0].result()
+    pending.popleft()
+    return answer
 
 
 class Drawn(Iterator[Item]):

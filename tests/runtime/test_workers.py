@@ -1,5 +1,7 @@
 """Answers in order, of threads that are gone afterwards."""
 
+import os
+import signal
 import threading
 import time
 import weakref
@@ -123,3 +125,11 @@ def test_items_are_not_kept() -> None:
     for _ in answers_in_order(lambda item: None, items(), 2, nothing):
         pass
     assert [ref for ref in kept if ref() is not None] == []
+
+
+def test_an_interrupt_stops_the_only_item_too() -> None:
+    stopped = threading.Event()
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        list(answers_in_order(lambda _: stopped.wait(30), [1], 1, stopped.set))
+    assert stopped.is_set()

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from clips import Clip
-from edge_detect.evaluation import Estimate, Evaluation, Figures
+from edge_detect.conditions import FULL
+from edge_detect.evaluation import Estimate, Figures
 from evaluation import BANDS, EVALUATED, Evaluated
 from sources import ENGINES, REAL_SOURCES, Label, Split
 
@@ -57,8 +58,7 @@ def card(clips: list[Clip], evaluated: dict[Split, Evaluated], parameters: int) 
 def _failures(test: Evaluated) -> Iterator[str]:
     yield "## What it fails on"
     yield "On the test rows, of generators and sources that training has not met, at the threshold:"
-    full = test.report.full.evaluation
-    assert full is not None
+    full = test.of(FULL)
     for engine, figures in full.engines.items():
         missed = figures.rates.miss_rate
         if missed and missed.value >= _MUCH:
@@ -79,8 +79,7 @@ def _figures(split: Split, evaluated: Evaluated) -> Iterator[str]:
         if condition.evaluation:
             flips = f"{condition.flips.rate.value:.1%}" if condition.flips else ""
             yield f"| {condition.title} {_row(condition.evaluation.pooled)} {flips} |"
-    full = evaluated.report.full.evaluation
-    assert full is not None
+    full = evaluated.of(FULL)
     groups = {
         "engine, against all real clips": full.engines,
         "source, against all synthetic clips": full.sources,
@@ -126,19 +125,9 @@ def _number(estimate: Estimate | None) -> str:
 
 
 def _comparison(band: str, evaluated: Evaluated) -> str:
-    (condition,) = (c for c in evaluated.report.conditions if c.name == band)
-    ours, trivial = condition.evaluation, evaluated.baseline[band]
-    assert ours is not None
-    cells = (*(_pooled_auc(e) for e in (trivial, ours)), *(_pooled_eer(e) for e in (trivial, ours)))
-    return f"| {condition.title} | {' | '.join(cells)} |"
-
-
-def _pooled_auc(evaluation: Evaluation) -> str:
-    return _number(evaluation.pooled.rates.auc)
-
-
-def _pooled_eer(evaluation: Evaluation) -> str:
-    return _share(evaluation.pooled.rates.eer)
+    both = [e.pooled.rates for e in (evaluated.baseline[band], evaluated.of(band))]
+    cells = [*(_number(rates.auc) for rates in both), *(_share(rates.eer) for rates in both)]
+    return f"| {band} | {' | '.join(cells)} |"
 
 
 def _data(clips: list[Clip]) -> Iterator[str]:

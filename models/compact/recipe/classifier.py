@@ -33,6 +33,7 @@ _FALSE_POSITIVE_RATE = 0.05
 _ERROR_OUTSIDE = 0.01
 """Wanted of either class outside of the inconclusive band."""
 _THRESHOLD = 0.5
+"""The spoof probability from which on a clip is accused."""
 _FIT_STRIDE = 3
 """Every third training clip is plenty for 192 features."""
 _MEASURED_ON = "the test rows: generators and sources that neither training nor the threshold met"
@@ -67,11 +68,10 @@ def fit_calibrated_head(clips: list[Clip], work: Path) -> tuple[Head, Decision]:
     validation = [clip for clip in clips if clip.split is Split.VALIDATION]
     test = [clip for clip in clips if clip.split is Split.TEST]
     views = [embeddings.of(validation, view) for view in View]
-    head = fit_head(joined([embeddings.of(train, v) for v in (View.FULL, View.AUGMENTED)]), views)
-    head, prior = calibrate(
-        head, [clip.engine_or_source for clip in validation] * len(views), joined(views)
-    )
     rows = joined(views)
+    origins = [clip.engine_or_source for clip in validation] * len(views)
+    head = fit_head(joined([embeddings.of(train, v) for v in (View.FULL, View.AUGMENTED)]), views)
+    head, prior = calibrate(head, origins, rows)
     low, high = choose_band(probability(head, rows), rows.spoof, _THRESHOLD, _ERROR_OUTSIDE)
     unseen = embeddings.of(test, View.FULL)
     decision = measure_decision(
@@ -89,11 +89,11 @@ def calibrate(head: Head, origins: list[str], rows: Labelled) -> tuple[Head, flo
     calibration = fit_calibration(head.spoof_log_odds(rows.features), rows.spoof, 0.5)
     even = head.rescaled(calibration.slope, calibration.intercept)
     probabilities, names = probability(even, rows), np.array(origins)
-    threshold = max(
+    least = [
         choose_threshold(probabilities[names == source], _FALSE_POSITIVE_RATE)
         for source in set(names[~rows.spoof])
-    )
-    threshold = max(threshold, 0.5)
+    ]
+    threshold = max(_THRESHOLD, *least)
     return even.rescaled(1, -math.log(threshold / (1 - threshold))), 1 - threshold
 
 

@@ -37,6 +37,17 @@ class Evaluated:
     baseline: dict[str, Evaluation]
     """Of the trivial detector, by band."""
 
+    def of(self, condition: str) -> Evaluation:
+        """The package's figures under a condition, by its name.
+
+        Raises:
+            ValueError: a class had no clip under it.
+        """
+        (report,) = (one for one in self.report.conditions if one.name == condition)
+        if report.evaluation is None:
+            raise ValueError(f"no figures under {condition!r}: it left no clip of a class")
+        return report.evaluation
+
     def to_dict(self) -> dict[str, object]:
         """All figures without the scores of single clips."""
         report = asdict(replace(self.report, clips=()))

@@ -12,13 +12,13 @@ from jobs import Job, write_wav
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter  # type: ignore[import-untyped]
 
-SAMPLE_RATE = 22050
-N_FFT = 1024
-HOP = 256
+_SAMPLE_RATE = 22050
+_N_FFT = 1024
+_HOP = 256
 _FLOOR = 1e-5
 _OTHER_RATES = (17_000, 19_000, 24_000, 27_000)
 _OWN_RATE_SHARE = 0.5
-_BANDS = librosa.filters.mel(sr=SAMPLE_RATE, n_fft=N_FFT, n_mels=80, fmin=0, fmax=8000)
+_BANDS = librosa.filters.mel(sr=_SAMPLE_RATE, n_fft=_N_FFT, n_mels=80, fmin=0, fmax=8000)
 _EXACT_SHARE = 0.4
 """Of copies whose mel spectrogram is that of the recording."""
 _MOST_BLUR = (1.2, 1.5)
@@ -31,7 +31,7 @@ def log_mel(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
     The settings (centred frames, bands to 8 kHz) are those at which both bundled vocoders
     reproduce their input best.
     """
-    magnitude = np.abs(librosa.stft(waveform, n_fft=N_FFT, hop_length=HOP))
+    magnitude = np.abs(librosa.stft(waveform, n_fft=_N_FFT, hop_length=_HOP))
     return np.log(np.maximum(_BANDS @ magnitude, _FLOOR)).astype(np.float32)
 
 
@@ -57,7 +57,7 @@ def copier(
 
     def speak(job: Job, part: Path) -> None:
         rng = Random(Path(job.out).stem)
-        rate = SAMPLE_RATE if rng.random() < _OWN_RATE_SHARE else rng.choice(_OTHER_RATES)
+        rate = _SAMPLE_RATE if rng.random() < _OWN_RATE_SHARE else rng.choice(_OTHER_RATES)
         waveform, _ = librosa.load(job.source, sr=rate)
         copy = vocode(waveform, rng)[: len(waveform)]
         copy = copy / max(1.0, float(np.abs(copy).max()))

@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 
 _EXACT_SHARE = 0.25
 _COEFFICIENTS = (24, 32, 40, 60)
+_CODED_APERIODICITY_SHARE = 0.7
 _MOST_FRAMES = 4.0
 """Widest standard deviation of the smoothing, in frames of 5 ms."""
 
@@ -32,7 +33,7 @@ def simplify(
     size = 2 * (envelope.shape[1] - 1)
     coded = pyworld.code_spectral_envelope(envelope, rate, rng.choice(_COEFFICIENTS))
     envelope = pyworld.decode_spectral_envelope(smooth(coded, width), rate, size)
-    if rng.random() < 0.7:
+    if rng.random() < _CODED_APERIODICITY_SHARE:
         bands = pyworld.code_aperiodicity(aperiodicity, rate)
         aperiodicity = pyworld.decode_aperiodicity(smooth(bands, width), rate, size)
     aperiodicity = np.clip(aperiodicity ** rng.uniform(0.7, 2.0), 1e-3, 1 - 1e-12)

@@ -34,6 +34,8 @@ _ERROR_OUTSIDE = 0.01
 """Wanted of either class outside of the inconclusive band."""
 _THRESHOLD = 0.5
 """The spoof probability from which on a clip is accused."""
+_BORDER = 1e-3
+"""In log-odds: the last clip that is not to be accused stays so in the graph's arithmetic too."""
 _FIT_STRIDE = 3
 """Every third training clip is plenty for 192 features."""
 _MEASURED_ON = "the test rows: generators and sources that neither training nor the threshold met"
@@ -94,7 +96,8 @@ def calibrate(head: Head, origins: list[str], rows: Labelled) -> tuple[Head, flo
         for source in set(names[~rows.spoof])
     ]
     threshold = max(_THRESHOLD, *least)
-    return even.rescaled(1, -math.log(threshold / (1 - threshold))), 1 - threshold
+    shift = math.log(threshold / (1 - threshold)) + _BORDER
+    return even.rescaled(1, -shift), 1 / (1 + math.exp(shift))
 
 
 def probability(head: Head, rows: Labelled) -> Scores:

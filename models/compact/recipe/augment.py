@@ -22,12 +22,16 @@ from waveform import SAMPLE_RATE, Waveform, resample
 
 TELEPHONE_HZ = 3_400
 SLOWEST, FASTEST = 0.8, 1.25
-"""Speaking rates, and with them pitch and formants: a known voice must not stay one."""
-CLEAN_SHARE = 0.25
-"""Of channels that leave band, codec, room and noise alone."""
+"""Speaking rates relative to the recording's own, and with them pitch and formants: a known voice
+must not stay one, nor a vocoder's trace at its frequency."""
+CLEAN_SHARE = 0.35
+"""Of channels that leave band, codec and room alone and add no noise that is heard."""
 _CUTOFFS_HZ = (TELEPHONE_HZ, 4_000, 5_500, 7_000)
 _NOISE_SLOPES = (0.0, 0.5, 1.0)
 """Amplitude falls as frequency to this power: white, pink, brown."""
+_NOISE_DB, _FLOOR_DB = (12, 45), (55, 75)
+"""Signal-to-noise ratios of noise that is heard, and of noise that only hides how often a clip was
+rounded to 16 bits."""
 _PREDELAY_SECONDS = 0.002
 _EQUALISER_KNOTS = 9
 """Of a response drawn at equal distances from 0 Hz to half the sample rate."""
@@ -50,7 +54,7 @@ class Channel:
     response_db: tuple[float, ...] | None
     """Gains of loudspeaker and microphone at equal distances in frequency; None is flat."""
     noise_slope: float
-    snr_db: float | None
+    snr_db: float
     gain_db: float
     polarity: int
 
@@ -65,8 +69,7 @@ class Channel:
             heard = reverberate(heard, self.decay_seconds, rng)
         if self.response_db is not None:
             heard = equalise(heard, self.response_db)
-        if self.snr_db is not None:
-            heard = heard + noise_for(heard, self.noise_slope, self.snr_db, rng)
+        heard = heard + noise_for(heard, self.noise_slope, self.snr_db, rng)
         if self.cutoff_hz is not None:
             heard = low_pass(self.cutoff_hz, heard, SAMPLE_RATE)
         if self.codec is not None:
@@ -80,22 +83,17 @@ def draw_channel(rng: Random, clean_share: float = CLEAN_SHARE) -> Channel:
     clean = rng.random() < clean_share
     return Channel(
         seed=rng.getrandbits(32),
-        speed=draw_speed(rng),
+        speed=rng.uniform(SLOWEST, FASTEST),
         cutoff_hz=None if clean or rng.random() < 0.5 else rng.choice(_CUTOFFS_HZ),
         codec=None if clean or rng.random() < 0.7 else rng.choice(list(CODECS)),
         quality=rng.uniform(0.1, 0.9),
         decay_seconds=None if clean or rng.random() < 0.8 else rng.uniform(0.1, 0.6),
         response_db=None if clean or rng.random() < 0.4 else draw_response(rng),
         noise_slope=rng.choice(_NOISE_SLOPES),
-        snr_db=None if clean or rng.random() < 0.5 else rng.uniform(12, 45),
+        snr_db=rng.uniform(*(_FLOOR_DB if clean or rng.random() < 0.5 else _NOISE_DB)),
         gain_db=rng.uniform(-12, 3),
         polarity=rng.choice((-1, 1)),
     )
-
-
-def draw_speed(rng: Random) -> float:
-    """Relative to the recording's own."""
-    return rng.uniform(SLOWEST, FASTEST)
 
 
 def draw_response(rng: Random) -> tuple[float, ...]:

@@ -1,8 +1,8 @@
-"""Training batches: pairs of a real and a synthetic crop under one and the same channel."""
+"""Training batches: pairs of a real crop and its resynthesised copy, through the same channel."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -13,31 +13,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from augment import CLEAN_SHARE, FASTEST, Channel, draw_channel, draw_speed, fit
+from augment import CLEAN_SHARE, FASTEST, Channel, draw_channel, fit
 from clips import Clip
-from sources import SEED, Label, Split
+from sources import SEED, Split
 from waveform import SAMPLE_RATE, Waveform
 
-CROP_SECONDS = (1.0, 1.5, 3.0)
+CROP_SECONDS = (1.0, 2.0, 3.0)
 """One of them for a whole batch: a verdict must not hang on the length of a clip."""
 BATCH_SECONDS = 48.0
 """Of both classes together: short crops come in greater number."""
-_EASY_STEPS = 300
-"""The channels are all clean at first, and as mixed as they will be from here on."""
+_CLEAN_UNTIL, _MIXED_FROM = 1000, 2500
+"""Steps: all channels are clean at first, which is when vocoders' traces are learned, and as mixed
+as they will be at the end."""
 _MARGIN = FASTEST + 0.02
 """Cut that much more than the crop: a faster speaking rate shortens it."""
-_ENGINE_WEIGHTS = {
-    "hifigan": 6.0,
-    "melgan": 6.0,
-    "world": 4.0,
-    "griffin-lim": 2.0,
-    "piper": 2.0,
-    "espeak-ng": 2.0,
-    "flite": 1.5,
-    "festival": 0.5,
-}
-"""How often an engine is drawn. Copies come three times in four: a copy has the voice and the words
-of its original, while an engine of one voice teaches little but that voice."""
+_VOCODER_WEIGHTS = {"hifigan": 5.0, "melgan": 5.0, "world": 4.0, "griffin-lim": 2.0}
+"""How often a vocoder is drawn. Only copies train the encoder: a copy has the voice, the words and
+the room of its original, while an engine of one voice teaches that voice."""
 
 
 @dataclass(frozen=True)
@@ -54,17 +46,22 @@ class Batches(Dataset[Batch]):
     """The batch of step `i` at index `i`: a pure function of the seed, so training can resume."""
 
     def __init__(self, clips: list[Clip], work: Path) -> None:
-        """Read all training clips into memory (16-bit, about 115 MB an hour)."""
-        train = [clip for clip in clips if clip.split is Split.TRAIN]
-        self._samples = {clip.path: _to_pcm(clip.read(work)) for clip in train}
-        self._spoof = _by_origin(train, Label.SPOOF)
-        self._real = _by_origin(train, Label.BONAFIDE)
-        self._weights = [_ENGINE_WEIGHTS[engine] for engine in self._spoof]
+        """Read the training copies and their originals into memory (16-bit, 115 MB an hour)."""
+        self._copies: dict[str, list[Clip]] = {vocoder: [] for vocoder in _VOCODER_WEIGHTS}
+        paths: set[str] = set()
+        for clip in clips:
+            if clip.split is Split.TRAIN and clip.source_clip:
+                self._copies[clip.engine_or_source].append(clip)
+                paths |= {clip.path, clip.source_clip}
+        self._samples = {
+            clip.path: _to_pcm(clip.read(work)) for clip in clips if clip.path in paths
+        }
 
     def __getitem__(self, step: int) -> Batch:
         """Draw the pairs of one step."""
         rng = Random(f"{SEED} step {step}")
-        clean_share = max(CLEAN_SHARE, 1 - step / _EASY_STEPS)
+        mixed = min(1.0, max(0.0, (step - _CLEAN_UNTIL) / (_MIXED_FROM - _CLEAN_UNTIL)))
+        clean_share = 1 - mixed * (1 - CLEAN_SHARE)
         seconds = rng.choice(CROP_SECONDS)
         count = round(BATCH_SECONDS / seconds / 2)
         pairs = [self._pair(rng, clean_share, seconds) for _ in range(count)]
@@ -72,16 +69,12 @@ class Batches(Dataset[Batch]):
         return Batch(torch.from_numpy(waveforms), torch.tensor([0.0, 1.0] * count))
 
     def _pair(self, rng: Random, clean_share: float, seconds: float) -> tuple[Waveform, Waveform]:
-        """A real and a synthetic crop; of a copy, the very words it was copied from."""
-        (engine,) = rng.choices(list(self._spoof), self._weights)
-        spoof = rng.choice(self._spoof[engine])
+        """The same words of an original and of its copy."""
+        (vocoder,) = rng.choices(list(_VOCODER_WEIGHTS), list(_VOCODER_WEIGHTS.values()))
+        copy = rng.choice(self._copies[vocoder])
         channel, position = draw_channel(rng, clean_share), rng.random()
-        cut = partial(self._crop, channel=channel, seconds=seconds)
-        if spoof.source_clip:
-            return cut(spoof.source_clip, position), cut(spoof.path, position)
-        real = rng.choice(self._real[rng.choice(list(self._real))]).path
-        other = replace(channel, speed=draw_speed(rng))
-        return self._crop(real, rng.random(), other, seconds), cut(spoof.path, position)
+        cut = partial(self._crop, position=position, channel=channel, seconds=seconds)
+        return cut(copy.source_clip), cut(copy.path)
 
     def _crop(self, path: str, position: float, channel: Channel, seconds: float) -> Waveform:
         """A crop at a relative position, through the channel, float32 (samples,)."""
@@ -94,11 +87,3 @@ class Batches(Dataset[Batch]):
 
 def _to_pcm(waveform: Waveform) -> NDArray[np.int16]:
     return np.asarray(waveform * (2**15 - 1), np.int16)
-
-
-def _by_origin(clips: list[Clip], label: Label) -> dict[str, list[Clip]]:
-    groups: dict[str, list[Clip]] = {}
-    for clip in clips:
-        if clip.label is label:
-            groups.setdefault(clip.engine_or_source, []).append(clip)
-    return groups

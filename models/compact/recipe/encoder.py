@@ -1,54 +1,47 @@
-"""The encoder's shape, where its training starts, and the training-time head on top of it."""
+"""The encoder's shape, its input normalisation, and the training-time heads on top of it."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
-from transformers.models.wav2vec2.modeling_wav2vec2 import Wav2Vec2LayerNormConvLayer
 
 from waveform import SAMPLE_RATE
 
 ENCODER_FOLDER = "compact-wav2vec2"
 """In the work folder; the model package names its encoder after it."""
 
-_WINDOW = SAMPLE_RATE // 40
-_SHORT_WINDOW = SAMPLE_RATE // 160
-"""Of every other filter: long ones tell harmonics apart, short ones the pulses of a voice."""
-_BANDS = 64
-_BAND_EDGES_HZ = (60.0, 7_800.0)
-_TILT_HZ = 400.0
-"""From here on speech falls by about 6 dB an octave, and the filters rise by as much."""
-_GAINS = (1.0, 4.0)
-"""Of neighbouring bands in turn: what is quiet in a frame is as audible as what is loud."""
-
 CONFIG = Wav2Vec2Config(
     hidden_size=192,
-    num_hidden_layers=4,
+    num_hidden_layers=3,
     num_attention_heads=4,
     intermediate_size=768,
-    # One long first filter with a stride of 5 ms instead of a stack of short ones: the frame rate,
-    # which is what a training step costs, falls to 200 Hz at once.
-    conv_dim=(4 * _BANDS, 256, 256, 256),
-    conv_kernel=(_WINDOW, 4, 3, 3),
-    conv_stride=(SAMPLE_RATE // 200, 2, 2, 2),
+    # Short filters, narrow where the frame rate is high: what a vocoder leaves shows within a pitch
+    # period. A last stride more than usual gives 25 frames a second, half the cost of the layers.
+    conv_dim=(32, 64, 96, 128, 160, 192, 192, 192),
+    conv_kernel=(10, 3, 3, 3, 3, 3, 2, 2),
+    conv_stride=(5, 2, 2, 2, 2, 2, 2, 2),
     conv_bias=True,
     feat_extract_norm="layer",
     do_stable_layer_norm=True,
     num_conv_pos_embeddings=32,
     num_conv_pos_embedding_groups=16,
     layerdrop=0.0,
-    hidden_dropout=0.1,
+    hidden_dropout=0.05,
     attention_dropout=0.0,
     activation_dropout=0.0,
-    feat_proj_dropout=0.1,
+    feat_proj_dropout=0.05,
     mask_time_prob=0.0,
 )
+_HOP = math.prod(CONFIG.conv_stride)
+_FIELD = 800
+"""Samples that one frame of the convolutions sees."""
+_WINDOW = 400
+"""Samples of the spectrum's window, in the middle of the field."""
 
 
 def normalise(waveforms: Tensor) -> Tensor:
@@ -58,43 +51,41 @@ def normalise(waveforms: Tensor) -> Tensor:
     return centred / torch.sqrt(variance + 1e-7)
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """What the training loss sees of a batch."""
+
+    spoof_logits: Tensor
+    """(batch,)"""
+    spectrum: Tensor
+    """(batch, frames, bins), predicted by the convolutions alone."""
+
+
 class Detector(nn.Module):
-    """Wav2Vec2 -> mean over time -> one logit."""
+    """Wav2Vec2 -> mean over time -> one logit, and a spectrum from the convolutional features.
+
+    The spectrum is an auxiliary task: it teaches the convolutions to resolve frequency in a few
+    hundred steps, which the labels alone would take many thousands to do.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.encoder = Wav2Vec2Model(CONFIG)
         self.spoof = nn.Linear(CONFIG.hidden_size, 1)
-        start_as_filters(self.encoder)
+        self.spectrum = nn.Linear(CONFIG.conv_dim[-1], _WINDOW // 2 + 1)
 
-    def forward(self, waveforms: Tensor) -> Tensor:
-        """Spoof logits (batch,) of normalised waveforms (batch, samples)."""
-        hidden: Tensor = self.encoder(waveforms).last_hidden_state
-        logits: Tensor = self.spoof(hidden.mean(dim=1)).squeeze(-1)
-        return logits
+    def forward(self, waveforms: Tensor) -> Prediction:
+        """Predict for normalised waveforms (batch, samples)."""
+        output = self.encoder(waveforms)
+        logits = self.spoof(output.last_hidden_state.mean(dim=1)).squeeze(-1)
+        return Prediction(logits, self.spectrum(output.extract_features))
 
 
-@torch.no_grad()
-def start_as_filters(encoder: Wav2Vec2Model) -> None:
-    """Let the first convolution begin as banks of windowed cosines and sines, a band each.
-
-    Random filters need many thousands of steps to tell frequencies apart; these do at once, and
-    training is free to move them.
-    """
-    first = cast(Wav2Vec2LayerNormConvLayer, encoder.feature_extractor.conv_layers[0])
-    centres = torch.linspace(*_BAND_EDGES_HZ, _BANDS)[:, None, None, None]
-    times = (torch.arange(_WINDOW) - (_WINDOW - 1) / 2) / SAMPLE_RATE
-    phases = torch.tensor([0.0, -math.pi / 2])[:, None]
-    waves = torch.cos(2 * math.pi * centres * times + phases)
-    margin = (_WINDOW - _SHORT_WINDOW) // 2
-    long = torch.hann_window(_WINDOW, periodic=False)
-    short = functional.pad(torch.hann_window(_SHORT_WINDOW, periodic=False), (margin, margin))
-    windows = torch.stack([window / window.sum().sqrt() for window in (long, short)])[:, None]
-    tilt = torch.sqrt(1 + (centres / _TILT_HZ) ** 2)
-    first.conv.weight.copy_((tilt * windows * waves).reshape(4 * _BANDS, 1, _WINDOW))
-    nn.init.zeros_(cast(Tensor, first.conv.bias))
-    gains = torch.tensor(_GAINS).repeat(_BANDS // len(_GAINS))
-    first.layer_norm.weight.copy_(gains.repeat_interleave(4))
+def log_spectrum(waveforms: Tensor, frames: int) -> Tensor:
+    """Log magnitudes (batch, frames, bins) amid each feature's field, about standard."""
+    inner = waveforms[:, (_FIELD - _WINDOW) // 2 :]
+    windowed = inner.unfold(-1, _WINDOW, _HOP)[:, :frames] * torch.hann_window(_WINDOW)
+    return (torch.log(torch.fft.rfft(windowed).abs() + 1e-2) + 1.2) / 2.5
 
 
 @torch.inference_mode()

@@ -15,7 +15,7 @@ from clips import Clip, clip_path, in_turn, read_clips, store, write_clips
 from engines.jobs import Job, read_jobs, write_jobs
 from sources import ENGINES, SEED, Engine, Label, Voice
 from texts import GRAMMARS
-from waveform import Waveform, cut_and_join, level, read
+from waveform import Waveform, cut_and_join, level, read, within_band
 
 _UTTERANCE_SECONDS = 2.5
 """A low guess of a sentence's length, so that there is enough speech to join."""
@@ -107,7 +107,8 @@ def assign_copies(engine: Engine, real: list[Clip]) -> Iterator[Clip]:
 def _store_copies(engine: Engine, real: list[Clip], work: Path) -> Iterator[Clip]:
     for index, source in enumerate(assign_copies(engine, real)):
         path = clip_path(engine.name, index)
-        copy = level(read(Path(_raw(engine, index, work))))
+        copy = read(Path(_raw(engine, index, work)))
+        copy = level(within_band(copy, source.read(work)))
         yield Clip(
             path=path,
             label=Label.SPOOF,

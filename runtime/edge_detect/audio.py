@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from edge_detect.decoding import Decoded, Waveform, check_duration, check_rate, decode, to_mono
+from edge_detect.decoding import Decoded, Waveform, check_rate, decode, gather, to_mono
 from edge_detect.errors import (
     EmptyFile,
     FileNotFound,
@@ -56,28 +56,45 @@ def load_audio(source: Source, sample_rate: int, fetching: Fetching = DEFAULT_FE
     Raises:
         AudioError: the subclass says what is wrong with the source.
     """
+    return resample(gather(decoded_pieces(source, fetching)), sample_rate)
+
+
+def decoded_pieces(source: Source, fetching: Fetching = DEFAULT_FETCHING) -> Iterator[Decoded]:
+    """The source in pieces of mono samples at its own rate; the file is open until the last.
+
+    Warns and raises what `load_audio` does, each when it is met.
+    """
     name = source_name(source)
-    if isinstance(source, tuple):
-        decoded = from_array(*source)
-    else:
-        with open_source(source, fetching) as file:
-            decoded = decode(file, name)
-    if not decoded.samples.size:
+    frames = sample_rate = 0
+    complete = True
+    for piece in raw_pieces(source, name, fetching):
+        if not np.isfinite(piece.samples).all():
+            raise NotFinite(f"{name!r} has NaN or infinite samples; export it again as integer PCM")
+        frames += len(piece.samples)
+        sample_rate = piece.sample_rate
+        complete = complete and piece.complete
+        yield piece
+    if not frames:
         raise NoSamples(f"{name!r} holds no audio samples; record or export it again")
-    if not np.isfinite(decoded.samples).all():
-        raise NotFinite(f"{name!r} has NaN or infinite samples; export it again as integer PCM")
-    if not decoded.complete:
-        warn_truncated(decoded, name)
-    return resample(decoded, sample_rate)
+    if not complete:
+        warn_truncated(frames / sample_rate, name)
 
 
-def warn_truncated(decoded: Decoded, name: str) -> None:
+def raw_pieces(source: Source, name: str, fetching: Fetching) -> Iterator[Decoded]:
+    """What the decoders give of a source, whatever it is."""
+    if isinstance(source, tuple):
+        yield from_array(*source)
+        return
+    with open_source(source, fetching) as file:
+        yield from decode(file, name)
+
+
+def warn_truncated(seconds: float, name: str) -> None:
     """Say what the answer rests on.
 
     `warnings.warn` would keep the text of every warning for good, in a service that means of every
     damaged upload; with no registry nothing is kept.
     """
-    seconds = len(decoded.samples) / decoded.sample_rate
     text = (
         f"{name!r} is damaged or cut off; the answer rests on the {seconds:.2f} s that "
         "could be read"
@@ -172,7 +189,6 @@ def from_array(waveform: npt.NDArray[Any], sample_rate: int) -> Decoded:
         raise UnsupportedAudio(
             f"the waveform has dtype {samples.dtype}; give floats in [-1, 1] or signed integers"
         )
-    check_duration(len(samples), sample_rate)
     return Decoded(to_mono(samples.astype(np.float32)), sample_rate, complete=True)
 
 

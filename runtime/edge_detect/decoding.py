@@ -6,7 +6,7 @@ goes and say whether that was all of it.
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeAlias
@@ -18,6 +18,8 @@ import soundfile
 from edge_detect.errors import TooLong, UnsupportedAudio
 
 Waveform: TypeAlias = npt.NDArray[np.float32]
+
+NO_SAMPLES: Waveform = np.empty(0, np.float32)
 
 # FLAC's usual frame: when a frame is damaged, libsndfile drops the whole block that was asked for,
 # so a larger block would lose more of a damaged file.
@@ -66,36 +68,66 @@ class Decoded:
     """False where the file is damaged or ends before its declared length."""
 
 
-def decode(file: BinaryIO, name: str) -> Decoded:
-    """Decode the whole file with libsndfile, or with FFmpeg where libsndfile can't.
+def decode(file: BinaryIO, name: str) -> Iterator[Decoded]:
+    """Decode piece by piece with libsndfile, or with FFmpeg where libsndfile can't.
 
-    libsndfile reads nothing of a file whose writer left the length open: a WAV of a recorder that
-    lost power says 0 samples, a streamed FLAC says nothing.
+    No more than a piece is in memory. A file that is damaged or cut off ends with an empty piece
+    that is not complete. libsndfile reads nothing of a file whose writer left the length open: a
+    WAV of a recorder that lost power says 0 samples, a streamed FLAC says nothing.
     """
     with suppress(soundfile.LibsndfileError), soundfile.SoundFile(file) as sound:
         if 0 < sound.frames < OPEN_LENGTH:
             check_rate(sound.samplerate)
-            return decode_with_libsndfile(sound, file)
+            yield from decode_with_libsndfile(sound, file)
+            return
     file.seek(0)
-    return decode_with_ffmpeg(file, name)
+    yield from decode_with_ffmpeg(file, name)
 
 
-def decode_with_libsndfile(sound: soundfile.SoundFile, file: BinaryIO) -> Decoded:
-    """Read block by block, so that a damaged end costs no more than its own block."""
+def gather(pieces: Iterable[Decoded]) -> Decoded:
+    """All pieces in one, as long as one pass of the encoder can hold it.
+
+    Raises:
+        TooLong: they are longer.
+    """
     blocks: list[Waveform] = []
+    frames = sample_rate = 0
+    complete = True
+    for piece in pieces:
+        blocks.append(piece.samples)
+        frames += len(piece.samples)
+        sample_rate = piece.sample_rate
+        complete = complete and piece.complete
+        check_duration(frames, sample_rate)
+    return Decoded(concatenate(blocks), sample_rate, complete)
+
+
+def decode_with_libsndfile(sound: soundfile.SoundFile, file: BinaryIO) -> Iterator[Decoded]:
+    """Read block by block, so that a damaged end costs no more than its own block."""
     frames = 0
     complete = not header_exceeds_file(sound)
-    try:
-        while len(block := sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
-            blocks.append(to_mono(block))
-            frames += len(block)
-            check_duration(frames, sound.samplerate)
-    except soundfile.LibsndfileError:
-        complete = False
+    while len(block := read_block(sound)):
+        yield Decoded(to_mono(block), sound.samplerate, complete=True)
+        frames += len(block)
     complete = complete and frames == sound.frames
     if sound.format == "OGG":
         complete = complete and ogg_stream_ended(file)
-    return Decoded(concatenate(blocks), sound.samplerate, complete)
+    if not complete:
+        yield nothing_more(sound.samplerate)
+
+
+def read_block(sound: soundfile.SoundFile) -> Waveform:
+    """The next samples, float32 (samples, channels); none at the end and where it is damaged."""
+    try:
+        block: Waveform = sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError:
+        return NO_SAMPLES
+    return block
+
+
+def nothing_more(sample_rate: int) -> Decoded:
+    """The piece that says that more should have come."""
+    return Decoded(NO_SAMPLES, sample_rate, complete=False)
 
 
 def header_exceeds_file(sound: soundfile.SoundFile) -> bool:
@@ -118,14 +150,14 @@ def ogg_stream_ended(file: BinaryIO) -> bool:
     return flags < len(tail) and bool(tail[flags] & OGG_LAST_PAGE_FLAG)
 
 
-def decode_with_ffmpeg(file: BinaryIO, name: str) -> Decoded:
+def decode_with_ffmpeg(file: BinaryIO, name: str) -> Iterator[Decoded]:
     """Decode the best audio stream of any container that FFmpeg reads."""
     import av  # 80 ms that WAV, FLAC, MP3 and Ogg don't need
 
     try:
         options = {"format_whitelist": FFMPEG_FORMATS}
         with av.open(NamelessFile(file), metadata_errors="replace", options=options) as container:
-            return read_stream(container, name)
+            yield from read_stream(container, name)
     except (av.error.FFmpegError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "its text can't be decoded"
         raise UnsupportedAudio(
@@ -143,36 +175,34 @@ class NamelessFile:
         self.tell = file.tell
 
 
-def read_stream(container: Any, name: str) -> Decoded:
+def read_stream(container: Any, name: str) -> Iterator[Decoded]:
     """Decode the best audio stream of an open PyAV container."""
     stream = container.streams.best("audio")
     if stream is None:
         raise UnsupportedAudio(f"{name!r} has no audio stream; give a file with sound")
-    blocks: list[Waveform] = []
     frames = good = broken = rate = 0
     for packet in decoded_packets(container, stream):
         good += bool(packet.frames)
         broken += packet.broken
         for frame in packet.frames:
-            rate = rate or frame.sample_rate
+            rate = rate or checked_rate(frame.sample_rate)
             if frame.sample_rate != rate:
                 raise UnsupportedAudio(
                     f"{name!r} changes its sample rate from {rate} to {frame.sample_rate} Hz; "
                     "convert it to one rate"
                 )
-            blocks.append(to_mono(frame.to_ndarray().T.astype(np.float32, copy=False)))
+            samples = to_mono(frame.to_ndarray().T.astype(np.float32, copy=False))
+            yield Decoded(samples, rate, complete=True)
             frames += frame.samples
-        check_duration(frames, rate)
     if broken > good:
         raise UnsupportedAudio(
             f"{name!r} is no readable audio ({broken} of {broken + good} packets are broken); "
             "download or record it again"
         )
-    if rate:
-        check_rate(rate)
     expected = declared_seconds(container, stream)
     short = expected is not None and frames < (expected - DURATION_TOLERANCE_SECONDS) * rate
-    return Decoded(concatenate(blocks), rate, complete=not broken and not short)
+    if broken or short:
+        yield nothing_more(rate)
 
 
 @dataclass(frozen=True)
@@ -208,6 +238,12 @@ def declared_seconds(container: Any, stream: Any) -> float | None:
     return None
 
 
+def checked_rate(sample_rate: int) -> int:
+    """The sample rate, in Hz, unless `check_rate` refuses it."""
+    check_rate(sample_rate)
+    return sample_rate
+
+
 def check_rate(sample_rate: int) -> None:
     """Refuse sample rates (Hz) that no recording has: a crafted header could ask for terabytes."""
     if not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE:
@@ -220,7 +256,10 @@ def check_rate(sample_rate: int) -> None:
 def check_duration(frames: int, sample_rate: int) -> None:
     """Refuse more than one pass of the encoder can hold, before the memory is taken."""
     if frames > MAX_SECONDS * sample_rate:
-        raise TooLong(f"the audio is longer than {MAX_SECONDS} s; cut it into shorter clips first")
+        raise TooLong(
+            f"the audio is longer than {MAX_SECONDS} s, too long to be judged whole; "
+            "judge it in windows or cut it"
+        )
 
 
 def to_mono(samples: Waveform) -> Waveform:
@@ -233,4 +272,4 @@ def to_mono(samples: Waveform) -> Waveform:
 
 def concatenate(blocks: list[Waveform]) -> Waveform:
     """Join mono blocks; none give an empty waveform."""
-    return np.concatenate(blocks) if blocks else np.empty(0, np.float32)
+    return np.concatenate(blocks) if blocks else NO_SAMPLES

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,11 @@ from edge_detect.manifest import MANIFEST_FILE, Graph, Manifest, read_manifest
 
 DEFAULT_MODEL = "compact"
 
-# Folders of model packages, separated as in PATH; searched before the ones that are installed.
+# Folders of model packages, separated as in PATH; searched before the user's and the shipped ones.
 MODELS_VARIABLE = "EDGE_DETECT_MODELS"
+
+# The base of the user's own models, whatever the system (XDG base directories).
+DATA_VARIABLE = "XDG_DATA_HOME"
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,13 @@ class ModelPackage:
     sha256: str
     """Hex digest of manifest.json: it covers every other file, so it identifies the model."""
 
+    @property
+    def files(self) -> dict[str, str]:
+        """Every file that the manifest names, relative to the folder, with its sha256."""
+        graphs = (*self.manifest.encoders, self.manifest.classifier)
+        files = {file: sha256 for graph in graphs for file, sha256 in graph.files.items()}
+        return files | {clip.file: clip.sha256 for clip in self.manifest.golden}
+
     def verified(self, graph: Graph) -> Path:
         """Path of a graph whose files' content is what the manifest says.
 
@@ -32,6 +43,20 @@ class ModelPackage:
         for file, sha256 in graph.files.items():
             self._verify(file, sha256)
         return self.folder / graph.file
+
+    def verify_all(self) -> tuple[str, ...]:
+        """Check every file that the manifest names, golden clips too; gives their names.
+
+        Raises:
+            ModelCorrupted: a file is missing or its sha256 differs.
+        """
+        files: dict[str, str] = {}
+        for graph in (*self.manifest.encoders, self.manifest.classifier):
+            files |= graph.files
+        files |= {clip.file: clip.sha256 for clip in self.manifest.golden}
+        for file, sha256 in files.items():
+            self._verify(file, sha256)
+        return tuple(files)
 
     def _verify(self, file: str, sha256: str) -> None:
         path = self.folder / file
@@ -66,8 +91,8 @@ class ModelPackage:
 def open_package(name_or_path: str | os.PathLike[str]) -> ModelPackage:
     """Open a model package by its name, or by the path of its folder.
 
-    A name is looked up in the folders of `EDGE_DETECT_MODELS`, then among the installed models;
-    only what is no known name is taken as a path.
+    A name is looked up in the folders of `EDGE_DETECT_MODELS`, then among the user's own models and
+    the shipped ones; only what is no known name is taken as a path.
 
     Raises:
         ModelNotFound: neither a known name nor a folder with a manifest.
@@ -94,11 +119,41 @@ def installed_packages() -> dict[str, Path]:
 
 def model_roots() -> list[Path]:
     """Folders that hold model packages, in the order of search."""
+    own = user_root()
+    return [*configured_roots(), *([own] if own else []), shipped_root()]
+
+
+def configured_roots() -> list[Path]:
+    """The folders of `EDGE_DETECT_MODELS`."""
     configured = os.environ.get(MODELS_VARIABLE, "")
+    return [Path(root) for root in configured.split(os.pathsep) if root]
+
+
+def user_root() -> Path | None:
+    """Where this user's own models stand, there yet or not; None where the user has no home."""
+    base = Path(os.environ.get(DATA_VARIABLE) or data_home())
+    try:
+        base = base.expanduser()
+    except RuntimeError:
+        return None
+    # The XDG specification has relative paths ignored: they would change with the working folder.
+    return base / "edge-detect" / "models" if base.is_absolute() else None
+
+
+def data_home() -> str:
+    """Where the system wants a user's data."""
+    if sys.platform == "win32":
+        return os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
+    if sys.platform == "darwin":
+        return "~/Library/Application Support"
+    return "~/.local/share"
+
+
+def shipped_root() -> Path:
+    """The models that came with this package: inside the wheel, or the checkout's."""
     package = Path(__file__).parent
     in_checkout = package.parent.name == "runtime"
-    shipped = package.parents[1] / "models" if in_checkout else package / "models"
-    return [*(Path(root) for root in configured.split(os.pathsep) if root), shipped]
+    return package.parents[1] / "models" if in_checkout else package / "models"
 
 
 def file_sha256(path: Path) -> str:

@@ -41,7 +41,7 @@ class ModelPackage:
             ModelCorrupted: a file is missing or its sha256 differs.
         """
         for file, sha256 in graph.files.items():
-            self._verify(file, sha256)
+            self.verify_file(file, sha256)
         return self.folder / graph.file
 
     def verify_all(self) -> tuple[str, ...]:
@@ -50,15 +50,16 @@ class ModelPackage:
         Raises:
             ModelCorrupted: a file is missing or its sha256 differs.
         """
-        files: dict[str, str] = {}
-        for graph in (*self.manifest.encoders, self.manifest.classifier):
-            files |= graph.files
-        files |= {clip.file: clip.sha256 for clip in self.manifest.golden}
-        for file, sha256 in files.items():
-            self._verify(file, sha256)
-        return tuple(files)
+        for file, sha256 in self.files.items():
+            self.verify_file(file, sha256)
+        return tuple(self.files)
 
-    def _verify(self, file: str, sha256: str) -> None:
+    def verify_file(self, file: str, sha256: str) -> None:
+        """Check that a file's content is what the manifest says.
+
+        Raises:
+            ModelCorrupted: the file is missing or its sha256 differs.
+        """
         path = self.folder / file
         try:
             digest = file_sha256(path)

@@ -9,7 +9,7 @@ import math
 import os
 import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
@@ -59,7 +59,9 @@ def load_audio(source: Source, sample_rate: int, fetching: Fetching = DEFAULT_FE
     return resample(gather(decoded_pieces(source, fetching)), sample_rate)
 
 
-def decoded_pieces(source: Source, fetching: Fetching = DEFAULT_FETCHING) -> Iterator[Decoded]:
+def decoded_pieces(
+    source: Source, fetching: Fetching = DEFAULT_FETCHING
+) -> Generator[Decoded, None, None]:
     """The source in pieces of mono samples at its own rate; the file is open until the last.
 
     Warns and raises what `load_audio` does, each when it is met.
@@ -109,15 +111,37 @@ def check_waveform(waveform: Waveform, sample_rate: int, min_samples: int, name:
         TooShort: fewer than `min_samples` samples at `sample_rate` Hz.
         NoSpeech: no 25 ms of the clip is louder than -70 dBFS.
     """
+    check_length(waveform, sample_rate, min_samples, name)
+    if loudest_frame_dbfs(waveform, sample_rate) < SILENCE_DBFS:
+        raise NoSpeech(
+            f"{name!r} is silent: nothing in it is louder than {SILENCE_DBFS:.0f} dBFS; "
+            "give a clip with speech"
+        )
+
+
+def check_length(waveform: Waveform, sample_rate: int, min_samples: int, name: str) -> None:
+    """Refuse what is shorter than the encoder's receptive field.
+
+    Raises:
+        TooShort: fewer than `min_samples` samples at `sample_rate` Hz.
+    """
     if len(waveform) < min_samples:
         raise TooShort(
             f"{name!r} has {len(waveform)} samples at {sample_rate} Hz, below the encoder's "
             f"{min_samples} ({min_samples / sample_rate:.3f} s); give a longer clip"
         )
-    if loudest_frame_dbfs(waveform, sample_rate) < SILENCE_DBFS:
+
+
+def check_speech(sounding: float, wanted: float, name: str) -> None:
+    """Refuse a recording with less than the wanted seconds of sound.
+
+    Raises:
+        NoSpeech: names both.
+    """
+    if sounding < wanted:
         raise NoSpeech(
-            f"{name!r} is silent: nothing in it is louder than {SILENCE_DBFS:.0f} dBFS; "
-            "give a clip with speech"
+            f"{name!r} has {sounding:.1f} s louder than {SILENCE_DBFS:.0f} dBFS, less than the "
+            f"{wanted:g} s asked for; give a longer recording or ask for less"
         )
 
 
@@ -205,9 +229,23 @@ def resample(decoded: Decoded, sample_rate: int) -> Waveform:
 
 def loudest_frame_dbfs(waveform: Waveform, sample_rate: int) -> float:
     """Root mean square of the loudest 25 ms, in dB below full scale, with the offset removed."""
-    frame = min(len(waveform), round(SILENCE_FRAME_SECONDS * sample_rate))
-    exact = waveform.astype(np.float64)  # float32 squares of wild floats would overflow
-    centred = exact - exact.mean()
-    frames = centred[: len(centred) // frame * frame].reshape(-1, frame)
-    loudest = float(np.square(frames).mean(axis=1).max())
+    loudest = float(frame_powers(waveform, sample_rate).max())
     return 10 * math.log10(loudest) if loudest else -math.inf
+
+
+def sounding_seconds(waveform: Waveform, sample_rate: int) -> float:
+    """How much of a waveform, in frames of 25 ms, is louder than -70 dBFS, offset removed."""
+    powers = frame_powers(waveform, sample_rate)
+    loud = np.count_nonzero(powers > 10 ** (SILENCE_DBFS / 10))
+    return float(loud) * SILENCE_FRAME_SECONDS
+
+
+def frame_powers(waveform: Waveform, sample_rate: int) -> npt.NDArray[np.float64]:
+    """Mean square of each whole 25 ms, offset removed: float64 (frames,); of a shorter waveform,
+    of all of it."""
+    frame = max(1, min(len(waveform), round(SILENCE_FRAME_SECONDS * sample_rate)))
+    exact = waveform.astype(np.float64)  # float32 squares of wild floats would overflow
+    centred = exact - exact.mean() if len(exact) else exact
+    frames = centred[: len(centred) // frame * frame].reshape(-1, frame)
+    powers: npt.NDArray[np.float64] = np.square(frames).mean(axis=1)
+    return powers

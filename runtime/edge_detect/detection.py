@@ -9,8 +9,29 @@ from edge_detect.manifest import Decision, Manifest
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 """Where the encoder may run; "auto" takes CUDA where onnxruntime has it."""
 
+NO_SPEECH = "no_speech"
+"""State of a window in which nothing is louder than the silence limit."""
+
 Verdict: TypeAlias = Literal["bonafide", "spoof", "inconclusive"]
 """What a model's decision makes of a spoof probability."""
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A caller's own decision: no inconclusive band, and nothing measured."""
+
+    threshold: float
+    """Spoof probability, 0 to 1, from which on a voice is called synthetic."""
+
+    @property
+    def inconclusive_low(self) -> float:
+        """The band is empty."""
+        return self.threshold
+
+    @property
+    def inconclusive_high(self) -> float:
+        """The band is empty."""
+        return self.threshold
 
 
 @dataclass(frozen=True)
@@ -22,6 +43,30 @@ class ModelIdentity:
     """Hex digest of the package's manifest."""
     precision: str
     """Of the encoder graph."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window of a recording and its own score."""
+
+    start_s: float
+    end_s: float
+    state: str
+    """The verdict, or the label where the model's manifest has no decision; NO_SPEECH."""
+    spoof_probability: float | None
+    """As a detection's; None of a window without speech too."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Windows of one state that follow one another."""
+
+    start_s: float
+    """Halfway through what its first window shares with the one before."""
+    end_s: float
+    state: str
+    spoof_probability: float | None
+    """Mean over the windows."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +86,21 @@ class Detection:
     """By the model's threshold and inconclusive band; None where its manifest has no decision."""
     duration_s: float
     mode: str
-    """"whole": the clip was judged in one piece."""
+    """"whole": the clip was judged in one piece; "windows": window by window."""
     model: ModelIdentity
     device: str
     """"cpu" or "cuda"."""
+    windows: tuple[Window, ...] = ()
+    """In the order of time; none where the clip was judged whole."""
+    segments: tuple[Segment, ...] = ()
+    """The same merged: they follow one another from the start to the end of the recording."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The record of the command's JSON."""
-        return asdict(self)
+        """The record of the command's JSON; windows and segments only where there are some."""
+        record = asdict(self)
+        if not self.windows:
+            del record["windows"], record["segments"]
+        return record
 
 
 @dataclass(frozen=True)
@@ -73,7 +125,7 @@ def spoof_probability(probabilities: dict[str, float], manifest: Manifest) -> fl
     return sum(p for label, p in probabilities.items() if label not in manifest.bonafide_labels)
 
 
-def verdict_of(spoof_probability: float, decision: Decision) -> Verdict:
+def verdict_of(spoof_probability: float, decision: Decision | Threshold) -> Verdict:
     """What a decision makes of a probability: the threshold accuses, the band's ends judge."""
     if decision.inconclusive_low < spoof_probability < decision.inconclusive_high:
         return "inconclusive"

@@ -1,28 +1,62 @@
 """The detector: audio loading, the encoder graph and the classifier graph in a row."""
 
 import os
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import closing
+from functools import partial
+from itertools import chain
+from typing import TypeAlias
 
 import numpy as np
 
-from edge_detect.audio import Source, check_waveform, load_audio, source_name
-from edge_detect.decoding import Waveform
+from edge_detect.audio import (
+    SILENCE_DBFS,
+    Source,
+    check_length,
+    check_speech,
+    check_waveform,
+    decoded_pieces,
+    load_audio,
+    loudest_frame_dbfs,
+    resample,
+    sounding_seconds,
+    source_name,
+)
+from edge_detect.decoding import Decoded, Waveform, gather
 from edge_detect.detection import (
+    NO_SPEECH,
     Detection,
     Device,
     Failure,
     ModelIdentity,
+    Threshold,
+    Verdict,
+    Window,
     spoof_probability,
     verdict_of,
 )
 from edge_detect.encoder import Encoder
-from edge_detect.errors import EdgeDetectError, InferenceError
+from edge_detect.errors import EdgeDetectError, InferenceError, VerdictUnavailable
 from edge_detect.fetching import DEFAULT_FETCHING, Fetching
 from edge_detect.manifest import Manifest
 from edge_detect.precision import AUTO
 from edge_detect.session import GraphSession, Stop, Tensor
 from edge_detect.store import DEFAULT_MODEL, ModelPackage, open_package
+from edge_detect.timeline import Judged, merge, overall_row
+from edge_detect.windows import (
+    DEFAULT_WINDOWING,
+    Excerpt,
+    Meter,
+    Mode,
+    Windowing,
+    excerpts,
+    resampled,
+    take_seconds,
+)
 from edge_detect.workers import answers_in_order
+
+Judge: TypeAlias = Callable[[Iterable[Excerpt]], Iterator[Judged]]
+"""Windows to their answers, in order."""
 
 
 class Detector:
@@ -36,10 +70,19 @@ class Detector:
         threads: int | None,
         fetching: Fetching = DEFAULT_FETCHING,
         expected_sources: int = 1,
+        windowing: Windowing = DEFAULT_WINDOWING,
+        threshold: float | None = None,
     ) -> None:
         classifier = package.manifest.classifier
         self.manifest: Manifest = package.manifest
         self._fetching = fetching
+        self._windowing = windowing
+        self._decision = self.manifest.decision if threshold is None else Threshold(threshold)
+        if not self.manifest.bonafide_labels and (threshold is not None or windowing.top_k):
+            raise VerdictUnavailable(
+                f"the model {self.manifest.name!r} does not say which labels mean real speech, so "
+                "no threshold and no top-k apply; export it with --bonafide-label"
+            )
         self._encoder = Encoder(package, precision, device, threads, expected_sources)
         chosen = self._encoder.choice.precision
         self.model = ModelIdentity(package.manifest.name, package.sha256, chosen)
@@ -56,6 +99,8 @@ class Detector:
         threads: int | None = None,
         fetching: Fetching = DEFAULT_FETCHING,
         expected_sources: int = 1,
+        windowing: Windowing = DEFAULT_WINDOWING,
+        threshold: float | None = None,
     ) -> "Detector":
         """Load a model package by name or folder.
 
@@ -65,14 +110,17 @@ class Detector:
         group limit; `fetching` limits what a source that is an http or https address may give.
         Single sources and batches run best in different sessions, each with the weights in memory
         and opened when it is first used: `expected_sources` tells how many sources one call will
-        have, so that the right one is opened here. The graphs are checked against the manifest's
-        sha256 first.
+        have, so that the right one is opened here. `windowing` says which sources are judged in
+        windows; `threshold`, a spoof probability, takes the place of the model's own decision. The
+        graphs are checked against the manifest's sha256 first.
 
         Raises:
             ModelError: the subclass says why the model can't be used here.
         """
         package = open_package(name_or_path)
-        return cls(package, precision, device, threads, fetching, expected_sources)
+        return cls(
+            package, precision, device, threads, fetching, expected_sources, windowing, threshold
+        )
 
     @property
     def device(self) -> str:
@@ -97,15 +145,19 @@ class Detector:
         return self._embed(self._load(source), self._encoder.for_singles())
 
     def predict(self, source: Source) -> Detection:
-        """The verdict on one source, judged in one piece.
+        """The verdict on one source, judged whole or in windows as `windowing` says.
 
-        `source` is a path, an http or https address, the bytes of a file, or `(waveform, sample
-        rate in Hz)`.
+        In windows, each has a score of its own and the source's probabilities are their mean, or
+        that of the `top_k` most suspicious; silent windows count for nothing. Memory does not grow
+        with the length of the source. `source` is a path, an http or https address, the bytes of a
+        file, or `(waveform, sample rate in Hz)`.
 
         Raises:
             AudioError: the source can't be judged.
             InferenceError: onnxruntime failed on it.
         """
+        if self._encoder.workers > 1:
+            return self._detect_side_by_side(source)
         return self._detect(source, self._encoder.for_singles())
 
     def predict_batch(self, sources: Iterable[Source]) -> Iterator[Detection | Failure]:
@@ -143,37 +195,129 @@ class Detector:
             return Failure(source_name(source), error)
 
     def _detect(self, source: Source, session: GraphSession, stop: Stop | None = None) -> Detection:
-        waveform = self._load(source)
-        row = self._classifier.run(self._embed(waveform, session, stop)[np.newaxis])[0]
+        """One source on one session, its windows one after the other."""
+
+        def judge(recording: Iterable[Excerpt]) -> Iterator[Judged]:
+            return (self._judge(excerpt, session, stop) for excerpt in recording)
+
+        return self._detect_by(source, session, judge, stop)
+
+    def _detect_side_by_side(self, source: Source) -> Detection:
+        """One source; where it is judged in windows, as many at a time as there are threads."""
+        stop = Stop()
+
+        def judge(recording: Iterable[Excerpt]) -> Iterator[Judged]:
+            session = self._encoder.for_workers()
+            answer = partial(self._judge, session=session, stop=stop)
+            return answers_in_order(answer, recording, self._encoder.workers, stop.set)
+
+        return self._detect_by(source, self._encoder.for_singles(), judge)
+
+    def _detect_by(
+        self, source: Source, whole: GraphSession, judge: Judge, stop: Stop | None = None
+    ) -> Detection:
+        """Whole on a session, or in windows by `judge`, whichever the source's length asks for."""
+        longest = self._windowing.longest_whole
+        with closing(decoded_pieces(source, self._fetching)) as pieces:
+            head, longer = take_seconds(pieces, longest)
+            if longer and self._windowing.mode != "whole":
+                return self._detect_windows(source_name(source), chain(head, pieces), judge)
+        waveform = resample(gather(head), self.manifest.sample_rate)
+        self._check(waveform, source)
+        row = self._probabilities(waveform, whole, stop)
+        return self._detection(source_name(source), row, len(waveform), "whole")
+
+    def _detect_windows(self, name: str, pieces: Iterable[Decoded], judge: Judge) -> Detection:
+        rate = self.manifest.sample_rate
+        window, hop = self._windowing.in_samples(rate)
+        meter = Meter(rate)
+        recording = excerpts(meter.follow(resampled(pieces, rate)), window, hop)
+        judged = list(judge(recording))
+        check_speech(meter.sounding_seconds, self._windowing.min_speech_seconds, name)
+        return self._detection(
+            name,
+            overall_row(judged, self._windowing.top_k),
+            meter.samples,
+            "windows",
+            tuple(each.window for each in judged),
+        )
+
+    def _judge(self, excerpt: Excerpt, session: GraphSession, stop: Stop | None) -> Judged:
+        """One window: its state, and its probabilities unless it is silent."""
+        rate = self.manifest.sample_rate
+        check_length(excerpt.waveform, rate, self.manifest.min_samples, "the window")
+        start, end = excerpt.start / rate, (excerpt.start + len(excerpt.waveform)) / rate
+        if loudest_frame_dbfs(excerpt.waveform, rate) < SILENCE_DBFS:
+            return Judged(Window(start, end, NO_SPEECH, None), None)
+        row = self._probabilities(excerpt.waveform, session, stop)
+        probabilities = self._by_label(row)
+        spoof = spoof_probability(probabilities, self.manifest)
+        state = self._verdict(spoof) or most_probable(probabilities)
+        return Judged(Window(start, end, state, spoof), row)
+
+    def _detection(
+        self,
+        name: str,
+        row: Tensor,
+        samples: int,
+        mode: Mode,
+        windows: tuple[Window, ...] = (),
+    ) -> Detection:
+        probabilities = self._by_label(row)
+        label = most_probable(probabilities)
+        spoof = spoof_probability(probabilities, self.manifest)
+        return Detection(
+            source=name,
+            label=label,
+            confidence=probabilities[label],
+            probabilities=probabilities,
+            spoof_probability=spoof,
+            verdict=self._verdict(spoof),
+            duration_s=samples / self.manifest.sample_rate,
+            mode=mode,
+            model=self.model,
+            device=self.device,
+            windows=windows,
+            segments=merge(windows) if windows else (),
+        )
+
+    def _verdict(self, spoof: float | None) -> Verdict | None:
+        if spoof is None or self._decision is None:
+            return None
+        return verdict_of(spoof, self._decision)
+
+    def _by_label(self, row: Tensor) -> dict[str, float]:
         labels = self.manifest.labels
         if len(row) != len(labels):
             raise InferenceError(
                 f"the classifier gave {len(row)} probabilities for {len(labels)} labels; "
                 "export the model again"
             )
-        probabilities = dict(zip(labels, row.tolist(), strict=True))
-        label = max(probabilities, key=probabilities.__getitem__)
-        spoof = spoof_probability(probabilities, self.manifest)
-        decision = self.manifest.decision
-        return Detection(
-            source=source_name(source),
-            label=label,
-            confidence=probabilities[label],
-            probabilities=probabilities,
-            spoof_probability=spoof,
-            verdict=None if decision is None or spoof is None else verdict_of(spoof, decision),
-            duration_s=len(waveform) / self.manifest.sample_rate,
-            mode="whole",
-            model=self.model,
-            device=self.device,
-        )
+        return dict(zip(labels, row.tolist(), strict=True))
+
+    def _probabilities(
+        self, waveform: Waveform, session: GraphSession, stop: Stop | None = None
+    ) -> Tensor:
+        row: Tensor = self._classifier.run(self._embed(waveform, session, stop)[np.newaxis])[0]
+        return row
+
+    def _check(self, waveform: Waveform, source: Source) -> None:
+        rate, name = self.manifest.sample_rate, source_name(source)
+        check_waveform(waveform, rate, self.manifest.min_samples, name)
+        if self._windowing.min_speech_seconds:
+            sounding = sounding_seconds(waveform, rate)
+            check_speech(sounding, self._windowing.min_speech_seconds, name)
 
     def _load(self, source: Source) -> Waveform:
-        rate = self.manifest.sample_rate
-        waveform = load_audio(source, rate, self._fetching)
-        check_waveform(waveform, rate, self.manifest.min_samples, source_name(source))
+        waveform = load_audio(source, self.manifest.sample_rate, self._fetching)
+        self._check(waveform, source)
         return waveform
 
     def _embed(self, waveform: Waveform, session: GraphSession, stop: Stop | None = None) -> Tensor:
         embedding: Tensor = session.run(waveform[np.newaxis], stop)[0]
         return embedding
+
+
+def most_probable(probabilities: dict[str, float]) -> str:
+    """The label with the highest probability, the first of equals."""
+    return max(probabilities, key=probabilities.__getitem__)

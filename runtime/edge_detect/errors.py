@@ -26,8 +26,11 @@
         ├── ModelNotFound        model_not_found
         ├── InvalidManifest      invalid_manifest
         ├── ModelCorrupted       model_corrupted  a missing or changed file
+        ├── BundleInvalid        bundle_invalid   an archive that holds no whole, unchanged model
+        ├── PlacementError       placement_failed a model that can't be added or removed
         ├── PrecisionUnavailable precision_unavailable
-        └── DeviceUnavailable    device_unavailable
+        ├── DeviceUnavailable    device_unavailable
+        └── VerdictUnavailable   verdict_unavailable
 
     UserWarning
     └── TruncatedAudio           answered from what could be read
@@ -188,6 +191,18 @@ class ModelCorrupted(ModelError):
     type = "model_corrupted"
 
 
+class BundleInvalid(ModelError):
+    """An archive is no bundle, or what it holds is not what its checksums say."""
+
+    type = "bundle_invalid"
+
+
+class PlacementError(ModelError):
+    """A model can't be placed among those that are found by name, or removed from them."""
+
+    type = "placement_failed"
+
+
 class PrecisionUnavailable(ModelError):
     """The model package has no encoder graph of that precision."""
 
@@ -198,6 +213,12 @@ class DeviceUnavailable(ModelError):
     """The asked device can't be used with the onnxruntime that is installed."""
 
     type = "device_unavailable"
+
+
+class VerdictUnavailable(ModelError):
+    """The model says too little for what is asked of its verdict."""
+
+    type = "verdict_unavailable"
 
 
 class TruncatedAudio(UserWarning):

@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any, Literal, TextIO, TypeAlias, TypeVar
 
@@ -28,7 +28,7 @@ from edge_detect.whole_file import check_folder, write_whole
 
 Item = TypeVar("Item")
 
-EvaluationFormat: TypeAlias = Literal["table", "json"]
+ReportFormat: TypeAlias = Literal["table", "json"]
 
 EXIT_FAILED = 1
 EXIT_MODEL = 3
@@ -226,7 +226,7 @@ def evaluate_model(
         Path | None, typer.Option(metavar="FILE", help="Write one page with plots and tables.")
     ] = None,
     form: Annotated[
-        EvaluationFormat, typer.Option("--format", help="What is written to standard output.")
+        ReportFormat, typer.Option("--format", help="What is written to standard output.")
     ] = "table",
     seed: Annotated[
         int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Of the intervals.")
@@ -272,6 +272,25 @@ def evaluate_model(
     else:
         write_table(report, standard_output())
     if report.failures:
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command("verify")
+def verify_model(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Name or folder.")] = DEFAULT_MODEL,
+    form: Annotated[
+        ReportFormat, typer.Option("--format", help="JSON has every file and feature.")
+    ] = "table",
+) -> None:
+    """Prove that a model gives its makers' answers on this machine, in every precision."""
+    prepare_standard_error()
+    with exit_on_error(), redirect_stdout(sys.stderr):  # where onnxruntime's remarks belong
+        from edge_detect.verification import verify
+        from edge_detect.verification_report import write_json, write_table
+
+        certificate = verify(open_package(model))
+    (write_json if form == "json" else write_table)(certificate, standard_output())
+    if not certificate.passed:
         raise typer.Exit(EXIT_FAILED)
 
 

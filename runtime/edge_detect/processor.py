@@ -145,6 +145,12 @@ def processor_features() -> set[str]:
     return set()
 
 
+def telling_features(features: set[str]) -> list[str]:
+    """Those by which a kind is told, sorted."""
+    words = {word for kinds in EXTENSIONS.values() for _, told_by in kinds for word in told_by}
+    return sorted(features & words)
+
+
 def features_of_linux(cpuinfo: list[str]) -> set[str]:
     """The flags (x86) or features (ARM) of the first processor in /proc/cpuinfo."""
     for line in cpuinfo:

@@ -22,7 +22,8 @@ LAYERS = [
     {"encoder", "evaluation_page", "summary"},
     {"detector", "output"},
     {"bench", "scoring"},
-    {"evaluate"},
+    {"evaluate", "verification"},
+    {"verification_report"},
     {"cli"},
     {"__init__", "__main__"},
 ]

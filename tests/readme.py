@@ -35,4 +35,4 @@ def arguments(command: str, web: str | None = None) -> list[str]:
     words = shlex.split(command)[1:]
     if web is None or WEB not in command:
         return words
-    return ["--allow-host", "127.0.0.1", *(word.replace(WEB, web) for word in words)]
+    return [*(word.replace(WEB, web) for word in words), "--allow-host", "127.0.0.1"]

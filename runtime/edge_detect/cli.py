@@ -5,15 +5,17 @@ Exit codes: 0 every file answered, 1 some file failed, 2 usage, 3 the model coul
 
 import io
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Literal, TextIO, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO, TypeAlias, TypeVar
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from edge_detect import __version__
 from edge_detect.bench_report import BenchFormat, write_report
@@ -25,6 +27,9 @@ from edge_detect.precision import AUTO, choose
 from edge_detect.store import DEFAULT_MODEL, installed_packages, open_package
 from edge_detect.summary import summarise
 from edge_detect.whole_file import check_folder, write_whole
+
+if TYPE_CHECKING:
+    from edge_detect.placement import Placement
 
 Item = TypeVar("Item")
 
@@ -41,14 +46,52 @@ GROUP_OPTIONS = {"--help", "--version", "--install-completion", "--show-completi
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
+def known_models(incomplete: str) -> list[str]:
+    """Names of models that begin so, for the shell's completion."""
+    return [name for name in installed_packages() if name.startswith(incomplete)]
+
+
 # Options of every command that loads a model.
-ModelOption = Annotated[str, typer.Option(metavar="NAME|FOLDER", help="Model package.")]
+ModelOption = Annotated[
+    str,
+    typer.Option(metavar="NAME|FOLDER", help="Model package.", autocompletion=known_models),
+]
 DeviceOption = Annotated[Device, typer.Option(help="Where the encoder runs.")]
 PrecisionOption = Annotated[
     str, typer.Option(metavar="NAME", help="fp32, … as the model package has, or auto.")
 ]
 ThreadsOption = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="CPU threads.  [default: all usable]")
+]
+
+# How a model is named, and what a command that downloads may do.
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="NAME|FOLDER", autocompletion=known_models, show_default=False)
+]
+AllowHostOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="HOST", help="A host, or host:port, that may be private; repeatable."),
+]
+MaxDownloadOption = Annotated[
+    int, typer.Option(min=1, metavar="MB", help="Largest file from an address.")
+]
+DownloadTimeoutOption = Annotated[
+    float, typer.Option(min=1, metavar="SECONDS", help="Longest wait for such a file.")
+]
+
+
+def checked_sha256(text: str | None) -> str | None:
+    """A sha256 in lower-case hex, as it was meant."""
+    if text is not None and not re.fullmatch("[0-9a-fA-F]{64}", text):
+        raise typer.BadParameter(f"{text!r} is no sha256 of 64 hex digits")
+    return text and text.lower()
+
+
+Sha256Option = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HEX", callback=checked_sha256, help="Refuse an archive that has another one."
+    ),
 ]
 
 
@@ -68,6 +111,24 @@ class DetectByDefault(TyperGroup):
             formatter.write_dl([record for record in records if record])
         super().format_options(ctx, formatter)
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Offer the detection's options beside the group's own and the subcommands."""
+        detect = self.commands["detect"]
+        own = super().shell_complete(ctx, incomplete)
+        known = {item.value for item in own}
+        with detect.make_context("detect", [], parent=ctx, resilient_parsing=True) as context:
+            offered = detect.shell_complete(context, incomplete)
+        return own + [item for item in offered if item.value not in known]
+
+
+class PassedOn(TyperCommand):
+    """A subcommand of an extra, which has the options of its own."""
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Offer them."""
+        command = typer.main.get_command(import_module(f"edge_{self.name}.__main__").app)
+        return command.shell_complete(ctx, incomplete)
+
 
 app = typer.Typer(
     name="edge-detect",
@@ -78,7 +139,7 @@ app = typer.Typer(
     subcommand_metavar="FILE... | COMMAND [ARGS]...",
 )
 models = typer.Typer(
-    help="Look at the model packages that can be loaded by name.",
+    help="The model packages that can be loaded by name: look at them, add and remove them.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -123,26 +184,12 @@ def detect(
     form: Annotated[
         Format, typer.Option("--format", help="What is written to standard output.")
     ] = "table",
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(metavar="HOST", help="A host, or host:port, that may be private; repeatable."),
-    ] = None,
-    max_download: Annotated[
-        int, typer.Option(min=1, metavar="MB", help="Largest file from an address.")
-    ] = Fetching.max_bytes // MEGABYTE,
-    download_timeout: Annotated[
-        float, typer.Option(min=1, metavar="SECONDS", help="Longest wait for such a file.")
-    ] = Fetching.seconds,
+    allow_host: AllowHostOption = None,
+    max_download: MaxDownloadOption = Fetching.max_bytes // MEGABYTE,
+    download_timeout: DownloadTimeoutOption = Fetching.seconds,
 ) -> None:
     """Give a verdict on each file or address."""
-    try:
-        fetching = Fetching(
-            max_bytes=max_download * MEGABYTE,
-            seconds=download_timeout,
-            allow_hosts=tuple(allow_host or ()),
-        )
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--allow-host") from error
+    fetching = fetching_limits(allow_host, max_download, download_timeout)
     prepare_standard_error()
     with exit_on_error():
         from edge_detect.detector import Detector  # onnxruntime: 0.3 s that --help doesn't need
@@ -294,7 +341,7 @@ def verify_model(
         raise typer.Exit(EXIT_FAILED)
 
 
-@app.command(add_help_option=False, context_settings=PASSED_ON)
+@app.command(cls=PassedOn, add_help_option=False, context_settings=PASSED_ON)
 def export(ctx: typer.Context) -> None:
     """Turn a trained Wav2Vec2 and its scikit-learn head into a model package."""
     from edge_export.__main__ import app as export_app
@@ -302,7 +349,7 @@ def export(ctx: typer.Context) -> None:
     export_app(args=ctx.args, prog_name="edge-detect export")
 
 
-@app.command(add_help_option=False, context_settings=PASSED_ON)
+@app.command(cls=PassedOn, add_help_option=False, context_settings=PASSED_ON)
 def train(ctx: typer.Context) -> None:
     """Train a head on labelled clips, with a report, and make a model package of it."""
     from edge_train.__main__ import app as train_app
@@ -317,8 +364,86 @@ def list_models() -> None:
         typer.echo(f"{name}\t{folder}")
 
 
+@models.command("path")
+def model_path(model: ModelArgument) -> None:
+    """Print the folder of a model package."""
+    with exit_on_error():
+        typer.echo(open_package(model).folder)
+
+
+@models.command("add")
+def add_model(
+    archive: Annotated[
+        Path,
+        typer.Argument(
+            metavar="ARCHIVE", help="What `edge-detect bundle` wrote.", show_default=False
+        ),
+    ],
+    sha256: Sha256Option = None,
+) -> None:
+    """Check a bundle, then place its model where it is found by name."""
+    with exit_on_error():
+        from edge_detect.placement import opened_archive, place
+
+        with opened_archive(archive) as file:
+            print_placement(place(file, str(archive), sha256))
+
+
+@models.command("pull")
+def pull_model(
+    address: Annotated[
+        str,
+        typer.Argument(metavar="ADDRESS", help="http or https, of a bundle.", show_default=False),
+    ],
+    sha256: Sha256Option = None,
+    allow_host: AllowHostOption = None,
+    max_download: MaxDownloadOption = 1000,
+    download_timeout: DownloadTimeoutOption = 600,
+) -> None:
+    """Download a bundle, check it, then place its model where it is found by name."""
+    fetching = fetching_limits(allow_host, max_download, download_timeout)
+    with exit_on_error():
+        from edge_detect.placement import place
+        from edge_detect.remote import open_url
+
+        with open_url(address, fetching) as file:
+            placement = place(file, address, sha256)
+    print_placement(placement)
+    if sha256 is None:
+        typer.echo(f"next time: --sha256 {placement.archive_sha256}")
+
+
+@models.command("remove")
+def remove_model(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", autocompletion=known_models, show_default=False)
+    ],
+) -> None:
+    """Remove a model that was added or pulled."""
+    with exit_on_error():
+        from edge_detect.placement import remove
+
+        typer.echo(f"removed {remove(name)}")
+
+
+@app.command("bundle")
+def bundle_model(
+    model: ModelArgument,
+    output: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="The archive, a .tar.gz.", show_default=False),
+    ],
+) -> None:
+    """Put a model into one archive, with licences and checksums, for `models add` elsewhere."""
+    with exit_on_error():
+        from edge_detect.bundle import write_bundle
+
+        digest = write_bundle(open_package(model), output)
+    typer.echo(f"{digest}  {output}")
+
+
 @models.command("show")
-def show_model(model: Annotated[str, typer.Argument(metavar="NAME|FOLDER")]) -> None:
+def show_model(model: ModelArgument) -> None:
     """Show what a model package is, what its precisions cost and gain, and how it was made."""
     with exit_on_error():
         from edge_detect.session import possible_devices
@@ -364,6 +489,23 @@ def progress_bar(items: Iterable[Item], total: int) -> Iterator[Item]:
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
         yield from progress.track(items, total=total, description="")
+
+
+def fetching_limits(allow_host: list[str] | None, megabytes: int, seconds: float) -> Fetching:
+    """What may be fetched, by the options of the command."""
+    try:
+        return Fetching(
+            max_bytes=megabytes * MEGABYTE, seconds=seconds, allow_hosts=tuple(allow_host or ())
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--allow-host") from error
+
+
+def print_placement(placement: "Placement") -> None:
+    """The line that `models list` has of the model, and what it took the name of."""
+    typer.echo(f"{placement.folder.name}\t{placement.folder}")
+    if placement.hidden:
+        sys.stderr.write(f"warning: it hides the model of that name in {placement.hidden}\n")
 
 
 @contextmanager

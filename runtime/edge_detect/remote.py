@@ -297,7 +297,7 @@ class Transfer:
     def page(self, kind: str) -> UnsupportedAudio:
         """A web page instead of a file."""
         return UnsupportedAudio(
-            f"{self.name!r} is a web page ({kind}), no audio; give the address of the file itself"
+            f"{self.name!r} is a web page ({kind}), no file; give the address of the file itself"
         )
 
 

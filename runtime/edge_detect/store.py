@@ -5,6 +5,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from edge_detect.errors import ModelCorrupted, ModelNotFound, PrecisionUnavailable
 from edge_detect.manifest import MANIFEST_FILE, Graph, Manifest, read_manifest
@@ -132,13 +133,13 @@ def configured_roots() -> list[Path]:
 
 def user_root() -> Path | None:
     """Where this user's own models stand, there yet or not; None where the user has no home."""
-    base = Path(os.environ.get(DATA_VARIABLE) or data_home())
+    configured = Path(os.environ.get(DATA_VARIABLE, ""))
+    # The XDG specification has relative paths ignored: they would change with the working folder.
+    base = configured if configured.is_absolute() else Path(data_home())
     try:
-        base = base.expanduser()
+        return base.expanduser() / "edge-detect" / "models"
     except RuntimeError:
         return None
-    # The XDG specification has relative paths ignored: they would change with the working folder.
-    return base / "edge-detect" / "models" if base.is_absolute() else None
 
 
 def data_home() -> str:
@@ -159,8 +160,13 @@ def shipped_root() -> Path:
 
 def file_sha256(path: Path) -> str:
     """Hex digest of a file's content."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
+        return stream_sha256(file)
+
+
+def stream_sha256(stream: BinaryIO) -> str:
+    """Hex digest of what is left to read."""
+    digest = hashlib.sha256()
+    while chunk := stream.read(1 << 20):
+        digest.update(chunk)
     return digest.hexdigest()

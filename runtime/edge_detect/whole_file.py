@@ -1,7 +1,8 @@
 """A file of results that is there whole or not at all."""
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edge_detect.errors import OutputError
@@ -20,19 +21,31 @@ def check_folder(path: Path) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write UTF-8 text beside the file, then put it in its place, for what stood there too.
+    """Write UTF-8 text as the whole of a file.
+
+    Raises:
+        OutputError: it can't be written; nothing of it is left then.
+    """
+    with whole_or_nothing(path) as part:
+        part.write_text(text, encoding="utf-8", errors="surrogateescape")
+
+
+@contextmanager
+def whole_or_nothing(path: Path) -> Iterator[Path]:
+    """A file beside `path` that takes its place at the end, for what stood there too.
 
     Raises:
         OutputError: it can't be written; nothing of it is left then.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_text(text, encoding="utf-8", errors="surrogateescape")
+        yield part
         part.replace(path)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink()
         raise unwritable(path, error) from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def unwritable(path: Path, error: OSError) -> OutputError:

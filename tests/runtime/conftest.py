@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pytest
 
 from edge_detect.manifest import Decision, Quality, format_manifest, read_manifest
 from edge_detect.processor import cpu_kind
+from edge_detect.store import DATA_VARIABLE, MODELS_VARIABLE
 
 QUALITY = Quality("speech", 200, 0.998, 0.9995, 0.02, 0.003, 1, 0.0009, 0.0278, 0.101, 0.1)
 
@@ -33,6 +34,15 @@ DECISION = Decision(
     inconclusive_rate=0.2,
     cllr=0.25,
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_models_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests see no model that somebody added on this machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(DATA_VARIABLE, str(tmp_path_factory.mktemp("data")))
+        patch.delenv(MODELS_VARIABLE, raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,13 @@
 """What the README shows of the runtime runs as it stands there."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from edge_detect.store import DATA_VARIABLE
 from tests.conftest import serve_folder
 from tests.readme import ROOT, arguments, code_blocks, commands
 
@@ -24,6 +26,22 @@ def test_commands(command: str, containers: dict[str, Path], tmp_path: Path) -> 
         )
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout
+
+
+def test_a_model_goes_to_another_machine(tmp_path: Path) -> None:
+    environment = {**os.environ, DATA_VARIABLE: str(tmp_path / "data")}
+    with serve_folder(tmp_path) as web:
+        for command in commands("Take a model along"):
+            result = subprocess.run(
+                [sys.executable, "-m", "edge_detect", *arguments(command, web)],
+                cwd=tmp_path,
+                env=environment,
+                capture_output=True,
+                text=True,
+            )
+            assert (result.returncode, "error" in result.stderr) == (0, False), command
+            assert result.stdout
+    assert result.stdout == f"{tmp_path / 'data' / 'edge-detect' / 'models' / 'compact'}\n"
 
 
 @pytest.mark.parametrize("block", code_blocks("python"))

@@ -2,12 +2,21 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from edge_detect.errors import ModelCorrupted, ModelNotFound, PrecisionUnavailable
-from edge_detect.store import MODELS_VARIABLE, installed_packages, open_package
+from edge_detect.store import (
+    DATA_VARIABLE,
+    MODELS_VARIABLE,
+    installed_packages,
+    model_roots,
+    open_package,
+    shipped_root,
+    user_root,
+)
 
 
 def test_by_folder(tiny: Path) -> None:
@@ -22,6 +31,58 @@ def test_by_name_in_the_configured_folders(
     monkeypatch.setenv(MODELS_VARIABLE, os.pathsep.join([str(tmp_path), str(tiny.parent)]))
     assert open_package("tiny").folder == tiny
     assert installed_packages()["tiny"] == tiny
+
+
+def test_the_order_of_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(MODELS_VARIABLE, os.pathsep.join(["a", "", "b"]))
+    own = tmp_path / "edge-detect" / "models"
+    assert model_roots() == [Path("a"), Path("b"), own, shipped_root()]
+
+
+def test_the_users_own_model_goes_before_the_shipped_one(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert installed_packages()["compact"] == shipped_root() / "compact"
+    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path))
+    own = Path(shutil.copytree(tiny, tmp_path / "edge-detect" / "models" / "compact"))
+    assert open_package("compact").folder == own
+
+
+@pytest.mark.parametrize(
+    ("platform", "variable", "folder"),
+    [
+        ("linux", None, "home/.local/share"),
+        ("linux", "", "home/.local/share"),
+        ("linux", "relative", "home/.local/share"),
+        ("darwin", None, "home/Library/Application Support"),
+        ("win32", None, "local"),
+    ],
+)
+def test_where_the_users_own_models_are(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    platform: str,
+    variable: str | None,
+    folder: str,
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
+    monkeypatch.delenv(DATA_VARIABLE)
+    if variable is not None:
+        monkeypatch.setenv(DATA_VARIABLE, variable)
+    assert user_root() == tmp_path / folder / "edge-detect" / "models"
+
+
+def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home(path: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv(DATA_VARIABLE)
+    monkeypatch.setattr(Path, "expanduser", no_home)
+    assert user_root() is None
+    assert model_roots() == [shipped_root()]
 
 
 def test_a_known_name_wins_over_a_folder(

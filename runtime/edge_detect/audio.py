@@ -19,6 +19,7 @@ import numpy.typing as npt
 import soxr
 
 from edge_detect.decoding import Decoded, Waveform, check_rate, decode, gather, to_mono
+from edge_detect.detection import BYTES_NAME
 from edge_detect.errors import (
     EmptyFile,
     FileNotFound,
@@ -148,7 +149,7 @@ def check_speech(sounding: float, wanted: float, name: str) -> None:
 def source_name(source: Source) -> str:
     """How a source is called in results and messages."""
     if isinstance(source, bytes):
-        return "<bytes>"
+        return BYTES_NAME
     if isinstance(source, tuple):
         return "<waveform>"
     return os.fspath(source)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import soundfile
 
 from edge_detect.errors import TooLong, UnsupportedAudio
+from edge_detect.windowing import MAX_SECONDS
 
 Waveform: TypeAlias = npt.NDArray[np.float32]
 
@@ -24,10 +25,6 @@ NO_SAMPLES: Waveform = np.empty(0, np.float32)
 # FLAC's usual frame: when a frame is damaged, libsndfile drops the whole block that was asked for,
 # so a larger block would lose more of a damaged file.
 BLOCK_FRAMES = 4096
-
-# Attention over the whole clip holds heads x frames^2 floats more than once, at 50 frames a second:
-# the process took 6.4 GB for 2 min with the 12 heads of wav2vec2-base.
-MAX_SECONDS = 2 * 60
 
 MIN_SAMPLE_RATE = 1_000
 MAX_SAMPLE_RATE = 768_000

@@ -9,6 +9,9 @@ from edge_detect.manifest import Decision, Manifest
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 """Where the encoder may run; "auto" takes CUDA where onnxruntime has it."""
 
+BYTES_NAME = "<bytes>"
+"""Source of what was given as the bytes of a file."""
+
 NO_SPEECH = "no_speech"
 """State of a window in which nothing is louder than the silence limit."""
 

@@ -42,14 +42,14 @@ from edge_detect.manifest import Manifest
 from edge_detect.precision import AUTO
 from edge_detect.session import GraphSession, Stop, Tensor
 from edge_detect.store import DEFAULT_MODEL, ModelPackage, open_package
-from edge_detect.timeline import Judged, merge, overall_row
+from edge_detect.timeline import merge
+from edge_detect.windowing import DEFAULT_WINDOWING, Mode, Windowing
 from edge_detect.windows import (
-    DEFAULT_WINDOWING,
     Excerpt,
+    Judged,
     Meter,
-    Mode,
-    Windowing,
     excerpts,
+    overall_row,
     resampled,
     take_seconds,
 )
@@ -72,6 +72,7 @@ class Detector:
         expected_sources: int = 1,
         windowing: Windowing = DEFAULT_WINDOWING,
         threshold: float | None = None,
+        jobs: int | None = None,
     ) -> None:
         classifier = package.manifest.classifier
         self.manifest: Manifest = package.manifest
@@ -83,7 +84,7 @@ class Detector:
                 f"the model {self.manifest.name!r} does not say which labels mean real speech, so "
                 "no threshold and no top-k apply; export it with --bonafide-label"
             )
-        self._encoder = Encoder(package, precision, device, threads, expected_sources)
+        self._encoder = Encoder(package, precision, device, threads, expected_sources, jobs)
         chosen = self._encoder.choice.precision
         self.model = ModelIdentity(package.manifest.name, package.sha256, chosen)
         # A few thousand multiplications: a device or a thread pool would only add latency.
@@ -101,6 +102,7 @@ class Detector:
         expected_sources: int = 1,
         windowing: Windowing = DEFAULT_WINDOWING,
         threshold: float | None = None,
+        jobs: int | None = None,
     ) -> "Detector":
         """Load a model package by name or folder.
 
@@ -111,15 +113,24 @@ class Detector:
         Single sources and batches run best in different sessions, each with the weights in memory
         and opened when it is first used: `expected_sources` tells how many sources one call will
         have, so that the right one is opened here. `windowing` says which sources are judged in
-        windows; `threshold`, a spoof probability, takes the place of the model's own decision. The
-        graphs are checked against the manifest's sha256 first.
+        windows; `jobs` is how many sources of a batch are answered side by side, None for as many
+        as threads; `threshold`, a spoof probability, takes the place of the model's own decision.
+        The graphs are checked against the manifest's sha256 first.
 
         Raises:
             ModelError: the subclass says why the model can't be used here.
         """
         package = open_package(name_or_path)
         return cls(
-            package, precision, device, threads, fetching, expected_sources, windowing, threshold
+            package,
+            precision,
+            device,
+            threads,
+            fetching,
+            expected_sources,
+            windowing,
+            threshold,
+            jobs,
         )
 
     @property
@@ -160,7 +171,7 @@ class Detector:
             return self._detect_side_by_side(source)
         return self._detect(source, self._encoder.for_singles())
 
-    def predict_batch(self, sources: Iterable[Source]) -> Iterator[Detection | Failure]:
+    def predict_batch(self, sources: Iterable[Source | Failure]) -> Iterator[Detection | Failure]:
         """A detection or a failure for each source, in order, each as soon as it is known.
 
         On a CPU the sources are answered side by side, each on one thread and `threads` of them at
@@ -169,24 +180,29 @@ class Detector:
         all threads.) The numbers are those of `predict` but for the order of float32 additions,
         1e-6 of a probability. Sources are drawn in the caller's thread, at most 8 for each thread
         ahead of the results taken, so that memory does not grow with their number; it does with
-        `threads`. Closing the iterator ends what is under way; a download, within its limits.
+        `threads`. A failure among the sources is its own answer. Closing the iterator ends what is
+        under way; a download, within its limits.
         """
         many = not isinstance(sources, Sized) or self._encoder.runs_concurrently(len(sources))
         if many and self._encoder.workers > 1:
             return self._answer_concurrently(sources)
         return (self._answer(source, self._encoder.for_singles()) for source in sources)
 
-    def _answer_concurrently(self, sources: Iterable[Source]) -> Iterator[Detection | Failure]:
+    def _answer_concurrently(
+        self, sources: Iterable[Source | Failure]
+    ) -> Iterator[Detection | Failure]:
         session, stop = self._encoder.for_workers(), Stop()
 
-        def answer(source: Source) -> Detection | Failure:
+        def answer(source: Source | Failure) -> Detection | Failure:
             return self._answer(source, session, stop)
 
         yield from answers_in_order(answer, sources, self._encoder.workers, stop.set)
 
     def _answer(
-        self, source: Source, session: GraphSession, stop: Stop | None = None
+        self, source: Source | Failure, session: GraphSession, stop: Stop | None = None
     ) -> Detection | Failure:
+        if isinstance(source, Failure):
+            return source
         try:
             return self._detect(source, session, stop)
         except EdgeDetectError as error:

@@ -26,14 +26,18 @@ class Encoder:
         device: Device,
         threads: int | None,
         expected_sources: int = 1,
+        jobs: int | None = None,
     ) -> None:
         """Choose the graph and open the session that `expected_sources` in one batch are best with.
+
+        `jobs` is how many clips at a time a batch has, None for what is best.
 
         Raises:
             ModelError: the package has no such graph for the device, or it can't be loaded.
         """
         self._device: Device = device
         self._threads = threads or usable_cpus()
+        self._jobs = jobs
         self._sessions: dict[int, GraphSession] = {}
         self._opening = Lock()
         self._choose(package, precision, possible_devices(device))
@@ -50,8 +54,8 @@ class Encoder:
 
     @property
     def workers(self) -> int:
-        """Clips at a time that a batch is best with."""
-        return self._threads if self.choice.device == "cpu" else 1
+        """Clips at a time of a batch."""
+        return self._jobs or (self._threads if self.choice.device == "cpu" else 1)
 
     def runs_concurrently(self, sources: int) -> bool:
         """Whether as many sources are better answered side by side than one after the other."""

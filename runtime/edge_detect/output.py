@@ -2,10 +2,12 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable, Iterable
 from typing import Literal, TextIO, TypeAlias
 
 from edge_detect.detection import Detection, Failure
+from edge_detect.timeline import timeline_of
 
 Format: TypeAlias = Literal["table", "json", "jsonl", "csv"]
 Result: TypeAlias = Detection | Failure
@@ -13,16 +15,26 @@ Writer: TypeAlias = Callable[[Iterable[Result], tuple[str, ...], TextIO], None]
 
 SCHEMA = 1
 
+# Of a timeline that is read by another program.
+BAR_WIDTH = 80
+
 # Columns of a table that is read by another program: a folded file name could not be found again.
 UNWRAPPED = 10_000
 
 
 def write_results(
-    results: Iterable[Result], labels: tuple[str, ...], form: Format, out: TextIO
+    results: Iterable[Result],
+    labels: tuple[str, ...],
+    form: Format,
+    out: TextIO,
+    timeline: bool = False,
 ) -> None:
-    """Write every result to `out`; JSON Lines and CSV as each one comes."""
+    """Write every result to `out`; JSON Lines and CSV as each one comes.
+
+    `timeline` draws each file's windows below a table.
+    """
     writers: dict[Format, Writer] = {
-        "table": write_table,
+        "table": write_table_and_timelines if timeline else write_table,
         "json": write_json,
         "jsonl": write_json_lines,
         "csv": write_csv,
@@ -58,6 +70,18 @@ def write_table(results: Iterable[Result], labels: tuple[str, ...], out: TextIO)
     if table.row_count:
         width = None if out.isatty() else UNWRAPPED
         Console(file=out, highlight=False, width=width).print(table)
+
+
+def write_table_and_timelines(
+    results: Iterable[Result], labels: tuple[str, ...], out: TextIO
+) -> None:
+    """The table, then a bar and the segments of each file."""
+    detections = list(results)
+    write_table(detections, labels, out)
+    width = shutil.get_terminal_size().columns if out.isatty() else BAR_WIDTH
+    for detection in detections:
+        if isinstance(detection, Detection):
+            out.write("\n".join(["", *timeline_of(detection, width), ""]))
 
 
 def write_json(results: Iterable[Result], labels: tuple[str, ...], out: TextIO) -> None:

@@ -1,47 +1,13 @@
 """A recording's windows, merged to segments and drawn as a bar."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby, pairwise
 from statistics import fmean
 
-import numpy as np
-
-from edge_detect.audio import SILENCE_DBFS
-from edge_detect.detection import NO_SPEECH, Segment, Window
-from edge_detect.errors import NoSpeech
-from edge_detect.session import Tensor
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A window, and the probabilities that its score comes from."""
-
-    window: Window
-    row: Tensor | None
-    """float32 (classes,); None without speech."""
-
+from edge_detect.detection import NO_SPEECH, Detection, Segment, Window
 
 MARKS = {"bonafide": "·", "spoof": "█", "inconclusive": "▒", NO_SPEECH: " "}
 """Of a state on a terminal; any other, a model's own label, has its first letter."""
-
-
-def overall_row(judged: Sequence[Judged], top_k: int | None) -> Tensor:
-    """The probabilities of a recording, float32 (classes,): the mean over its windows with speech,
-    or over the `top_k` of them with the highest spoof probability.
-
-    Raises:
-        NoSpeech: no window has speech.
-    """
-    ranked = sorted(judged, key=lambda each: -(each.window.spoof_probability or 0))
-    rows = [each.row for each in ranked if each.row is not None][:top_k]
-    if not rows:
-        raise NoSpeech(
-            f"the recording is silent: none of its {len(judged)} windows is louder than "
-            f"{SILENCE_DBFS:.0f} dBFS; give one with speech"
-        )
-    mean: Tensor = np.stack(rows).mean(axis=0)
-    return mean
 
 
 def merge(windows: Sequence[Window]) -> tuple[Segment, ...]:
@@ -85,6 +51,32 @@ def state_between(segments: Sequence[Segment], start: float, end: float) -> str:
         if shared > 0:
             shares[segment.state] = shares.get(segment.state, 0) + shared
     return "spoof" if "spoof" in shares else max(shares, key=shares.__getitem__)
+
+
+def timeline_of(detection: Detection, width: int) -> list[str]:
+    """Lines of a terminal: the source, a bar of `width` marks, and the segments.
+
+    A recording that was judged whole is one segment.
+    """
+    segments = detection.segments or (
+        Segment(
+            0.0,
+            detection.duration_s,
+            detection.verdict or detection.label,
+            detection.spoof_probability,
+        ),
+    )
+    return [
+        detection.source,
+        draw_bar(segments, width),
+        *(f"  {clock(s.start_s)}-{clock(s.end_s)}  {s.state}{percent(s)}" for s in segments),
+    ]
+
+
+def percent(segment: Segment) -> str:
+    """A segment's spoof probability as a bracket, where it has one."""
+    score = segment.spoof_probability
+    return "" if score is None else f" ({score:.1%} synthetic)"
 
 
 def clock(seconds: float) -> str:

@@ -1,68 +1,19 @@
 """A long recording as overlapping windows, drawn from its decoded pieces in constant memory."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import numpy as np
 import soxr
 
-from edge_detect.audio import sounding_seconds
-from edge_detect.decoding import MAX_SECONDS, NO_SAMPLES, Decoded, Waveform, concatenate
-
-Mode: TypeAlias = Literal["whole", "windows"]
-"""A recording is judged in one piece, or window by window."""
+from edge_detect.audio import SILENCE_DBFS, sounding_seconds
+from edge_detect.decoding import NO_SAMPLES, Decoded, Waveform, concatenate
+from edge_detect.detection import Window
+from edge_detect.errors import NoSpeech
+from edge_detect.session import Tensor
 
 # So much is resampled at a time: enough that a window is not built of hundreds of small pieces.
 CHUNK_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class Windowing:
-    """When a recording is judged in windows, and in which."""
-
-    mode: Mode | None = None
-    """None: whole up to `whole_seconds`, in windows beyond."""
-    whole_seconds: float = 30.0
-    window_seconds: float = 4.0
-    hop_seconds: float = 2.0
-    """From the start of a window to that of the next; at most `window_seconds`."""
-    top_k: int | None = None
-    """The file is judged by so many windows with the highest spoof probability; None: by all."""
-    min_speech_seconds: float = 0.0
-    """A recording with less sound above the silence limit has no verdict."""
-
-    def __post_init__(self) -> None:
-        """Refuse windows that would leave gaps or never end.
-
-        Raises:
-            ValueError: names the value.
-        """
-        if not 0 < self.hop_seconds <= self.window_seconds:
-            raise ValueError(
-                f"the hop is {self.hop_seconds:g} s; give more than 0 and at most the window, "
-                f"{self.window_seconds:g} s"
-            )
-        if self.whole_seconds > MAX_SECONDS:
-            raise ValueError(
-                f"the longest recording to be judged whole is {self.whole_seconds:g} s; give at "
-                f"most {MAX_SECONDS} s"
-            )
-        if self.top_k is not None and self.top_k < 1:
-            raise ValueError(f"top-k is {self.top_k}; give at least 1")
-
-    @property
-    def longest_whole(self) -> float:
-        """Seconds beyond which a recording is not judged whole."""
-        return {"windows": 0.0, "whole": float(MAX_SECONDS), None: self.whole_seconds}[self.mode]
-
-    def in_samples(self, sample_rate: int) -> tuple[int, int]:
-        """Window and hop at a sample rate in Hz, at least a sample each."""
-        window, hop = self.window_seconds * sample_rate, self.hop_seconds * sample_rate
-        return max(1, round(window)), max(1, round(hop))
-
-
-DEFAULT_WINDOWING = Windowing()
 
 
 @dataclass(frozen=True)
@@ -151,3 +102,30 @@ def excerpts(blocks: Iterable[Waveform], window: int, hop: int) -> Iterator[Exce
     if end > covered:
         last = max(origin, end - window)
         yield Excerpt(last, buffer[last - origin :])
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A window, and the probabilities that its score comes from."""
+
+    window: Window
+    row: Tensor | None
+    """float32 (classes,); None without speech."""
+
+
+def overall_row(judged: Sequence[Judged], top_k: int | None) -> Tensor:
+    """The probabilities of a recording, float32 (classes,): the mean over its windows with speech,
+    or over the `top_k` of them with the highest spoof probability.
+
+    Raises:
+        NoSpeech: no window has speech.
+    """
+    ranked = sorted(judged, key=lambda each: -(each.window.spoof_probability or 0))
+    rows = [each.row for each in ranked if each.row is not None][:top_k]
+    if not rows:
+        raise NoSpeech(
+            f"the recording is silent: none of its {len(judged)} windows is louder than "
+            f"{SILENCE_DBFS:.0f} dBFS; give one with speech"
+        )
+    mean: Tensor = np.stack(rows).mean(axis=0)
+    return mean

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_detect.cache import CACHE_VARIABLE
 from edge_detect.clips import Clip, Selection
 from edge_detect.store import DEFAULT_MODEL
 from edge_export.command import BonafideLabels, Licence, ModelName, NewFolder, one_line_errors
-from edge_train.cache import CACHE_VARIABLE
 
 if TYPE_CHECKING:
     from edge_train.training import Training

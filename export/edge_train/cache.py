@@ -1,6 +1,5 @@
 """Embeddings on disk: what was computed once is not computed again, after a kill neither."""
 
-import os
 import tempfile
 import zipfile
 from dataclasses import dataclass
@@ -13,15 +12,6 @@ import numpy.typing as npt
 from edge_train.errors import TrainError
 
 Vector: TypeAlias = npt.NDArray[np.float32]
-
-CACHE_VARIABLE = "EDGE_DETECT_CACHE"
-
-
-def cache_folder() -> Path:
-    """The folder of `EDGE_DETECT_CACHE`, else the user's own cache (XDG base directories)."""
-    if configured := os.environ.get(CACHE_VARIABLE):
-        return Path(configured)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-detect"
 
 
 @dataclass(frozen=True)

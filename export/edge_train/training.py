@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 import edge_detect
+from edge_detect.cache import cache_folder
 from edge_detect.clips import Selection
 from edge_detect.store import DEFAULT_MODEL
 from edge_export.package import choose_bonafide, export_head
 from edge_export.prepared import prepare_encoder
 from edge_export.whole import check_absent
-from edge_train.cache import cache_folder
 from edge_train.card import card_notes
 from edge_train.dataset import read_dataset
 from edge_train.embeddings import EmbeddedClips, Follow, embed_clips

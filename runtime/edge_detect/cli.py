@@ -324,7 +324,10 @@ def evaluate_model(
 
 @app.command("verify")
 def verify_model(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Name or folder.")] = DEFAULT_MODEL,
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="Name or folder.", autocompletion=known_models),
+    ] = DEFAULT_MODEL,
     form: Annotated[
         ReportFormat, typer.Option("--format", help="JSON has every file and feature.")
     ] = "table",
@@ -338,6 +341,23 @@ def verify_model(
         certificate = verify(open_package(model))
     (write_json if form == "json" else write_table)(certificate, standard_output())
     if not certificate.passed:
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command("doctor")
+def examine(
+    form: Annotated[
+        ReportFormat, typer.Option("--format", help="What is written to standard output.")
+    ] = "table",
+) -> None:
+    """Look for what is wrong with this installation and machine, and say what helps."""
+    from edge_detect.doctor import diagnose
+    from edge_detect.doctor_report import write_json, write_table
+
+    prepare_standard_error()
+    checks = diagnose()
+    (write_json if form == "json" else write_table)(checks, standard_output())
+    if any(check.status == "problem" for check in checks):
         raise typer.Exit(EXIT_FAILED)
 
 

@@ -39,6 +39,7 @@ from edge_detect.errors import (
 from edge_detect.manifest import Graph, Manifest, Quality
 from edge_detect.processor import processor_features, usable_cpus
 from edge_detect.store import ModelPackage
+from edge_detect.windowing import Windowing
 
 SCHEMA = 1
 
@@ -48,6 +49,9 @@ DEVICES: tuple[Device, ...] = ("cpu", "cuda")
 EMBEDDING_MAX_ABS = 1e-4
 BUILT_EMBEDDING_MAX_ABS = 1e-5
 PROBABILITY_MAX_ABS = 1e-5
+
+# The right answers are those of the whole clip, however long it is.
+WHOLE = Windowing(mode="whole")
 
 REMEDY = "install the model and onnxruntime again, or use another precision or device"
 
@@ -183,7 +187,8 @@ def check_precision(package: ModelPackage, graph: Graph, device: Device) -> Prec
     """Judge the golden clips in a graph's precision on a device."""
     tolerance = tolerance_of(package.manifest, graph, device)
     try:
-        found = distance(package, Detector(package, graph.precision, device, None))
+        detector = Detector(package, graph.precision, device, None, windowing=WHOLE)
+        found = distance(package, detector)
     except DeviceUnavailable as error:
         return NotRun(graph.precision, device, error.message)
     except EdgeDetectError as error:

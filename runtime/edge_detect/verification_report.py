@@ -67,7 +67,7 @@ def remarks(certificate: Certificate) -> list[str]:
         *(f"FAIL {one.file}: {one.problem}" for one in certificate.files if one.problem),
         *(f"FAIL {one.precision} on {one.device}: {one.problem}"
           for one in certificate.checks if one.problem),
-        *(f"{one.precision} on {one.device}: at most by {one.tolerance.basis}"
+        *(f"tolerance of {one.precision} on {one.device}: {one.tolerance.basis}"
           for one in certificate.checks),
         *(f"not run: {one.precision} on {one.device}: {one.reason}"
           for one in certificate.not_run),

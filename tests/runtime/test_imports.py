@@ -14,7 +14,7 @@ HEAVY = {"torch", "transformers", "sklearn", "skl2onnx", "onnx", "joblib", "libr
 
 # What a detection may import, direction as in CONTRIBUTING: errors first, the command last.
 LAYERS = [
-    {"bench_report", "errors", "lazy", "processor", "records", "workers"},
+    {"bench_report", "cache", "cuda", "errors", "lazy", "processor", "records", "workers"},
     {"clips", "decoding", "fetching", "manifest", "rates", "whole_file"},
     {"label_folder", "listing", "remote", "resampling"},
     {"audio", "calibration", "detection", "evaluation", "evaluation_data", "store"},
@@ -22,8 +22,8 @@ LAYERS = [
     {"encoder", "evaluation_page", "placement", "summary"},
     {"detector", "output"},
     {"bench", "scoring"},
-    {"evaluate", "verification"},
-    {"verification_report"},
+    {"doctor", "evaluate", "verification"},
+    {"doctor_report", "verification_report"},
     {"cli"},
     {"__init__", "__main__"},
 ]

@@ -11,7 +11,14 @@ from edge_detect.store import DATA_VARIABLE
 from tests.conftest import serve_folder
 from tests.readme import ROOT, arguments, code_blocks, commands
 
-TITLES = ["Run it", "Use it from Python", "What the default model can't do", "Measure a model"]
+TITLES = [
+    "Run it",
+    "Use it from Python",
+    "What the default model can't do",
+    "Measure a model",
+    "Prove it on your machine",
+    "When something is wrong",
+]
 
 
 @pytest.mark.parametrize("command", [c for title in TITLES for c in commands(title)])

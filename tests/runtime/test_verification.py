@@ -12,14 +12,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
 import pytest
+import soundfile
 
+from edge_detect import Detector
 from edge_detect.errors import DeviceUnavailable, InvalidManifest, ModelError
-from edge_detect.manifest import Graph, Manifest, format_manifest, read_manifest
+from edge_detect.manifest import GoldenClip, Graph, Manifest, format_manifest, read_manifest
 from edge_detect.session import CPU, CUDA
 from edge_detect.store import file_sha256, open_package
-from edge_detect.verification import NotRun, check_precision, tolerance_of, verify
+from edge_detect.verification import WHOLE, NotRun, check_precision, tolerance_of, verify
+from tests.conftest import Waveform
 
 HAS_CUDA = CUDA in onnxruntime.get_available_providers()
 
@@ -124,7 +128,7 @@ def test_a_device_that_is_not_there_is_said_not_to_be_run(quantised: Path) -> No
 def test_a_provider_that_does_not_start_is_not_run(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*args: object) -> object:
+    def refuse(*args: object, **options: object) -> object:
         raise DeviceUnavailable("could not start")
 
     monkeypatch.setattr("edge_detect.verification.Detector", refuse)
@@ -285,6 +289,21 @@ def test_a_stated_quality_is_the_tolerance(manifest: Manifest) -> None:
     angle = math.acos(int8.quality.cosine_min)
     assert tolerance.embedding_max_abs == pytest.approx(2 * length * math.sin(angle / 2))
     assert "200 clips" in tolerance.basis
+
+
+def test_a_long_golden_clip_is_judged_whole(copy: Path, speech: Waveform) -> None:
+    soundfile.write(copy / "golden" / "long.flac", np.tile(speech, 7), 16_000)
+    detector = Detector.load(copy, device="cpu", windowing=WHOLE)
+    answer = detector.predict(copy / "golden" / "long.flac")
+    assert answer.duration_s > 30
+    clip = GoldenClip(
+        file="golden/long.flac",
+        sha256=file_sha256(copy / "golden" / "long.flac"),
+        embedding=tuple(detector.embed(copy / "golden" / "long.flac").tolist()),
+        probabilities=tuple(answer.probabilities.values()),
+    )
+    change(copy, lambda manifest: replace(manifest, golden=(clip,)))
+    assert verify(open_package(copy)).passed
 
 
 @pytest.mark.parametrize(

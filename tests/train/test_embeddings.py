@@ -14,10 +14,11 @@ import soundfile
 
 from edge_detect import Detector
 from edge_detect.audio import load_audio
+from edge_detect.cache import cache_folder
 from edge_detect.clips import Clip
 from edge_detect.errors import DatasetError
 from edge_detect.label_folder import read_folder
-from edge_train.cache import Embedding, EmbeddingCache, cache_folder
+from edge_train.cache import Embedding, EmbeddingCache
 from edge_train.embeddings import EmbeddedClips, embed_clips
 from edge_train.errors import TrainError
 from tests.conftest import FIXTURES

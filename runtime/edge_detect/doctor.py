@@ -216,7 +216,7 @@ def threads() -> Iterator[Check]:
     if hasattr(os, "sched_getaffinity"):
         limits.append(f"the affinity allows {len(os.sched_getaffinity(0))}")
     quota = min(cpu_quotas(ROOT), default=math.inf)
-    limits.append(f"the control group {quota:g}" if quota < math.inf else "no control group limits")
+    limits.append(f"the control group {quota:g}" if quota < math.inf else "no control group does")
     yield Check("threads", "info", f"{usable_cpus()}: {', '.join(limits)}", None)
 
 
@@ -232,11 +232,12 @@ def cuda_device() -> Iterator[Check]:
     if "cuda" in possible_devices("auto"):
         yield try_device("cuda")
     elif driver := driver_version():
-        detail = f"an NVIDIA driver with CUDA {driver}, and an onnxruntime without"
+        detail = f"the NVIDIA driver has CUDA {driver}, this onnxruntime has no CUDA provider"
         remedy = "to use the GPU, replace onnxruntime by onnxruntime-gpu"
         yield Check("device cuda", "info", detail, remedy)
     else:
-        yield Check("device cuda", "info", "no NVIDIA driver, and an onnxruntime without", None)
+        detail = "no NVIDIA driver, and this onnxruntime has no CUDA provider"
+        yield Check("device cuda", "info", detail, None)
 
 
 def try_device(device: Device) -> Check:
@@ -283,9 +284,11 @@ def whole_package() -> ModelPackage | None:
 
 
 def complaint(name: str, error: EdgeDetectError) -> Check:
-    """An error of ours, whose message ends with the remedy."""
+    """An error of ours, whose message mostly ends with the remedy."""
     detail, _, remedy = error.message.rpartition("; ")
-    return Check(name, "problem", detail or error.message, remedy if detail else "check the path")
+    if not detail:
+        detail, remedy = error.message, "install the model again, readable for you"
+    return Check(name, "problem", detail, remedy)
 
 
 def libsndfile() -> Iterator[Check]:

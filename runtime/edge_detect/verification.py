@@ -8,12 +8,12 @@ The golden clips' right answers are the reference pipeline's; each precision may
   exporter and of others may be 1e-4 off, and so may every graph on another device than the CPU, on
   which no export is proven. The recorded differences themselves are no bounds: another processor
   adds in another order.
-- A precision of stated quality may be as far off as it was on the clips of that record. Of the
-  probabilities the record has the largest difference, of the embeddings only the smallest cosine c:
-  embeddings e of one length and that cosine are |e| sqrt(2 (1 - c)) apart, and so is at most each
-  component. |e| is that of the shortest golden embedding. Labels may differ, as their rate is
-  stated. The golden clips are none of the record's, so a graph that is as good on them as on all
-  but the worst of the record's passes.
+- A precision of stated quality may be as far from fp32 as it was on the clips of that record, and
+  fp32 as far from the right answers as above. Of the probabilities the record has the largest
+  difference, of the embeddings only the smallest cosine c: embeddings e of one length and that
+  cosine are |e| sqrt(2 (1 - c)) apart, and so is at most each component. |e| is that of the
+  shortest golden embedding. Labels may differ, as their rate is stated. The golden clips are none
+  of the record's: a graph that does worse on them than on the worst of those fails.
 
 A lower precision thus hides a change of its weights that does less than its own rounding, as that
 of a single one mostly does. The file's sha256 hides none; where the manifest was changed to match,
@@ -198,21 +198,26 @@ def check_precision(package: ModelPackage, graph: Graph, device: Device) -> Prec
 
 def tolerance_of(manifest: Manifest, graph: Graph, device: Device) -> Tolerance:
     """How far a graph's answers may be off; the module's docstring says why."""
-    if graph.quality:
-        return stated_tolerance(manifest, graph.quality)
+    exact = exact_tolerance(manifest, device)
+    return widened(exact, graph.quality, manifest) if graph.quality else exact
+
+
+def exact_tolerance(manifest: Manifest, device: Device) -> Tolerance:
+    """What every export keeps."""
     built = device == "cpu" and manifest.parity.embedding_max_abs <= BUILT_EMBEDDING_MAX_ABS
     bound = BUILT_EMBEDDING_MAX_ABS if built else EMBEDDING_MAX_ABS
     return Tolerance(bound, PROBABILITY_MAX_ABS, 0, "the bounds of an export")
 
 
-def stated_tolerance(manifest: Manifest, quality: Quality) -> Tolerance:
-    """What the quality of a lower precision allows."""
+def widened(exact: Tolerance, quality: Quality, manifest: Manifest) -> Tolerance:
+    """What the quality of a lower precision allows besides; one that is no number, nothing."""
     shortest = min(math.hypot(*clip.embedding) for clip in manifest.golden)
+    apart = shortest * math.sqrt(max(0.0, 2 * (1 - quality.cosine_min)))
     return Tolerance(
-        embedding_max_abs=shortest * math.sqrt(max(0, 2 * (1 - quality.cosine_min))),
-        probability_max_abs=quality.probability_max_abs,
+        embedding_max_abs=exact.embedding_max_abs + apart,
+        probability_max_abs=exact.probability_max_abs + max(0.0, quality.probability_max_abs),
         labels_differ=None,
-        basis=f"its quality on {quality.clips} clips: {quality.source}",
+        basis=f"{exact.basis}, and its quality on {quality.clips} clips: {quality.source}",
     )
 
 
@@ -223,7 +228,7 @@ def problem_of(found: Distance, tolerance: Tolerance) -> str | None:
         ("embedding", found.embedding_max_abs, tolerance.embedding_max_abs),
         ("probability", found.probability_max_abs, tolerance.probability_max_abs),
     ):
-        if not off <= most:  # a tolerance that is no number allows nothing
+        if off > most:
             said.append(f"the {what} is {off:.1e} off, at most {most:.1e} is allowed")
     if tolerance.labels_differ is not None and found.labels_differ > tolerance.labels_differ:
         said.append(f"{found.labels_differ} of {found.clips} labels are others")

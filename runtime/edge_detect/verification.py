@@ -15,9 +15,9 @@ The golden clips' right answers are the reference pipeline's; each precision may
   shortest golden embedding. Labels may differ, as their rate is stated. The golden clips are none
   of the record's: a graph that does worse on them than on the worst of those fails.
 
-A lower precision thus hides a change of its weights that does less than its own rounding, as that
-of a single one mostly does. The file's sha256 hides none; where the manifest was changed to match,
-the manifest's own differs from the one that the model's makers publish.
+A change of the weights that moves the answers by less than this is not seen in them: few single
+ones in fp32, most in a lower precision, whose own rounding does more. The file's sha256 shows every
+change; where the manifest was changed to match, its own differs from the one that was published.
 """
 
 import math

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from edge_detect.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from edge_detect.detection import Detection, Failure, ModelIdentity
+    from edge_detect.detection import Detection, Failure, ModelIdentity, Segment, Window
     from edge_detect.detector import Detector
     from edge_detect.errors import (
         AudioError,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from edge_detect.fetching import Fetching
     from edge_detect.manifest import Decision, Manifest
+    from edge_detect.windowing import Windowing
 
 __version__ = "0.1.0"
 
@@ -39,7 +40,10 @@ __all__ = [
     "Manifest",
     "ModelError",
     "ModelIdentity",
+    "Segment",
     "TruncatedAudio",
+    "Window",
+    "Windowing",
     "__version__",
 ]
 
@@ -57,7 +61,10 @@ __getattr__ = lazy_names(
         "Manifest": "manifest",
         "ModelError": "errors",
         "ModelIdentity": "detection",
+        "Segment": "detection",
         "TruncatedAudio": "errors",
+        "Window": "detection",
+        "Windowing": "windowing",
     },
 )
 

@@ -26,6 +26,7 @@ from edge_detect.precision import AUTO, choose
 from edge_detect.processor import cpu_kind, cpu_name, usable_cpus
 from edge_detect.session import ONNXRUNTIME_VERSION, possible_devices
 from edge_detect.store import ModelPackage
+from edge_detect.windowing import WHOLE
 
 DURATIONS_S = (1.0, 4.0, 10.0)
 BATCH_DURATION_S = 4.0
@@ -67,7 +68,14 @@ class Setting:
     def load(self, precision: str, expected_sources: int = 1) -> Detector:
         """A detector in a precision."""
         package, device, threads = self.package, self.device, self.threads
-        return Detector(package, precision, device, threads, expected_sources=expected_sources)
+        return Detector(
+            package,
+            precision,
+            device,
+            threads,
+            expected_sources=expected_sources,
+            windowing=WHOLE,
+        )
 
 
 def bench(

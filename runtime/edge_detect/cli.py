@@ -1,6 +1,7 @@
 """The command `edge-detect`: parse, call, print; errors become exit codes.
 
-Exit codes: 0 every file answered, 1 some file failed, 2 usage, 3 the model could not be loaded.
+Exit codes: 0 every file answered, 1 some file failed, 2 usage, 3 the model could not be loaded,
+10 and 11 what `--fail-on` found, 130 interrupted.
 """
 
 import io
@@ -8,8 +9,9 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO, TypeAlias, TypeVar
@@ -19,14 +21,25 @@ from typer.core import TyperCommand, TyperGroup
 
 from edge_detect import __version__
 from edge_detect.bench_report import BenchFormat, write_report
-from edge_detect.detection import Device, Failure
+from edge_detect.detection import BYTES_NAME, Device, Failure
 from edge_detect.errors import EdgeDetectError, ModelError, TruncatedAudio
+from edge_detect.fail_on import EXIT_FAILED, FailOn, Tally
 from edge_detect.fetching import Fetching
+from edge_detect.inputs import (
+    SOUND,
+    STANDARD_INPUT,
+    Selection,
+    check_standard_input,
+    expand,
+    read_list,
+)
 from edge_detect.output import Format, Result, write_results
 from edge_detect.precision import AUTO, choose
+from edge_detect.resuming import finished, growing, remaining
 from edge_detect.store import DEFAULT_MODEL, installed_packages, open_package
 from edge_detect.summary import summarise
-from edge_detect.whole_file import check_folder, write_whole
+from edge_detect.whole_file import check_folder, whole_or_nothing, write_whole
+from edge_detect.windowing import Mode, Windowing
 
 if TYPE_CHECKING:
     from edge_detect.placement import Placement
@@ -35,8 +48,8 @@ Item = TypeVar("Item")
 
 ReportFormat: TypeAlias = Literal["table", "json"]
 
-EXIT_FAILED = 1
 EXIT_MODEL = 3
+EXIT_INTERRUPTED = 130
 
 MEGABYTE = 1_000_000
 
@@ -176,22 +189,108 @@ def group(
 
 @app.command(hidden=True)
 def detect(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", show_default=False)],
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="FILE...", show_default=False)
+    ] = None,
     model: ModelOption = DEFAULT_MODEL,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     threads: ThreadsOption = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Files at a time.  [default: as many as threads]"),
+    ] = None,
+    mode: Annotated[
+        Mode | None,
+        typer.Option(help="Judge in one piece or in windows.  [default: by --max-whole]"),
+    ] = None,
+    max_whole: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="Longer files are judged in windows.")
+    ] = Windowing.whole_seconds,
+    window: Annotated[
+        float, typer.Option(min=0.5, metavar="SECONDS", help="Length of a window.")
+    ] = Windowing.window_seconds,
+    hop: Annotated[
+        float, typer.Option(min=0.1, metavar="SECONDS", help="From one window to the next.")
+    ] = Windowing.hop_seconds,
+    top_k: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="K",
+            help="Judge a file by its K most suspicious windows.  [default: by all]",
+        ),
+    ] = None,
+    min_speech: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Refuse files with less sound.")
+    ] = Windowing.min_speech_seconds,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="P",
+            help="Spoof probability that accuses.  [default: the model's decision]",
+        ),
+    ] = None,
+    fail_on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="spoof[:P]", help="Exit with 10 if found, 11 if only inconclusive ones are."
+        ),
+    ] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GLOB",
+            help="Files of a folder that are meant; repeatable.  [default: audio and video]",
+        ),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Files of a folder that are not; repeatable."),
+    ] = None,
+    files_from: Annotated[
+        str | None, typer.Option(metavar="LIST", help="A file with a name on each line.")
+    ] = None,
     form: Annotated[
         Format, typer.Option("--format", help="What is written to standard output.")
     ] = "table",
+    timeline: Annotated[
+        bool, typer.Option("--timeline", help="Draw each file's windows below the table.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write there, whole or not at all.")
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on where a run with --output and jsonl was cut short."),
+    ] = False,
     allow_host: AllowHostOption = None,
     max_download: MaxDownloadOption = Fetching.max_bytes // MEGABYTE,
     download_timeout: DownloadTimeoutOption = Fetching.seconds,
 ) -> None:
-    """Give a verdict on each file or address."""
+    """Give a verdict on each file, folder or address; - is standard input."""
     fetching = fetching_limits(allow_host, max_download, download_timeout)
+    windowing = given(
+        "--window, --hop or --max-whole",
+        lambda: Windowing(mode, max_whole, window, hop, top_k, min_speech),
+    )
+    tally = Tally(given("--fail-on", lambda: FailOn.parse(fail_on)) if fail_on else None)
+    given("FILE...", lambda: check_standard_input(files or [], files_from))
+    if resume and not (output and form == "jsonl"):
+        raise typer.BadParameter("needs --output and --format jsonl", param_hint="--resume")
+    if timeline and form != "table":
+        raise typer.BadParameter("is for the table; the others have it", param_hint="--timeline")
     prepare_standard_error()
     with exit_on_error():
+        names = [*(files or []), *(read_list(files_from) if files_from else [])]
+        if not names:
+            raise typer.BadParameter("give at least one, or --files-from", param_hint="FILE...")
+        selection = Selection(tuple(include or SOUND), tuple(exclude or ()))
+        items = list(expand(names, selection))
+        if output:
+            check_folder(output)
         from edge_detect.detector import Detector  # onnxruntime: 0.3 s that --help doesn't need
 
         detector = Detector.load(
@@ -200,17 +299,27 @@ def detect(
             precision=precision,
             threads=threads,
             fetching=fetching,
-            expected_sources=len(files),
+            expected_sources=len(items),
+            windowing=windowing,
+            threshold=threshold,
+            jobs=jobs,
         )
-    if precision == AUTO and len(detector.manifest.encoders) > 1 and sys.stderr.isatty():
-        sys.stderr.write(f"precision {detector.precision_reason}\n")
-    results: Iterable[Result] = detector.predict_batch(files)
-    if shows_progress(len(files), form):
-        results = progress_bar(results, len(files))
-    report = Report()
-    write_results(report.follow(results), detector.manifest.labels, form, standard_output())
-    if report.failures:
-        raise typer.Exit(EXIT_FAILED)
+        if precision == AUTO and len(detector.manifest.encoders) > 1 and sys.stderr.isatty():
+            sys.stderr.write(f"precision {detector.precision_reason}\n")
+        if resume and output:
+            items = list(remaining(items, finished(output, detector.model.sha256, tally)))
+        run = Run(tally)
+        results = run.follow(standard_input_named(detector.predict_batch(read_input(items))))
+        if shows_progress(len(items), form, output):
+            results = progress_bar(results, len(items))
+        with results_file(output, form, resume) as out:
+            write_results(results, detector.manifest.labels, form, out, timeline)
+            if run.interrupted and output and form == "jsonl":
+                raise typer.Exit(EXIT_INTERRUPTED)  # the part stays, for --resume
+    if run.interrupted:
+        raise typer.Exit(EXIT_INTERRUPTED)
+    if tally.exit_code:
+        raise typer.Exit(tally.exit_code)
 
 
 @app.command("bench")
@@ -476,24 +585,67 @@ def show_model(model: ModelArgument) -> None:
         typer.echo(f"{title:<{width}}  {text}")
 
 
-class Report:
-    """Passes results on, says each failure on standard error and counts them."""
+class Run:
+    """Passes results on, says each failure on standard error, and ends where it is interrupted."""
 
-    def __init__(self) -> None:
-        self.failures = 0
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self.interrupted = False
 
     def follow(self, results: Iterable[Result]) -> Iterator[Result]:
-        """Yield every result."""
-        for result in results:
-            if isinstance(result, Failure):
-                self.failures += 1
-                print_error(result.error)
-            yield result
+        """Yield every result; after Ctrl-C those that are there are all."""
+        try:
+            for result in results:
+                if isinstance(result, Failure):
+                    self._tally.add_failure()
+                    print_error(result.error)
+                else:
+                    self._tally.add(result.spoof_probability, result.verdict)
+                yield result
+        except KeyboardInterrupt:
+            self.interrupted = True
+            sys.stderr.write("interrupted: what follows was not answered\n")
 
 
-def shows_progress(total: int, form: Format) -> bool:
+def given(name: str, make: Callable[[], Item]) -> Item:
+    """What an option makes, or the usage error that names it."""
+    try:
+        return make()
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=name) from error
+
+
+def read_input(items: Iterable[str | Failure]) -> Sequence[str | bytes | Failure]:
+    """The items with standard input's content in the place of its name."""
+    return [sys.stdin.buffer.read() if item == STANDARD_INPUT else item for item in items]
+
+
+def standard_input_named(results: Iterable[Result]) -> Iterator[Result]:
+    """The results, that of standard input under the name it was given by."""
+    for result in results:
+        is_bytes = result.source == BYTES_NAME
+        yield replace(result, source=STANDARD_INPUT) if is_bytes else result
+
+
+@contextmanager
+def results_file(path: Path | None, form: Format, resume: bool) -> Iterator[TextIO]:
+    """Where results are written: standard output, or a file that is there whole or not at all."""
+    if path is None:
+        yield standard_output()
+    elif form == "jsonl":
+        with growing(path, resume) as file:
+            yield file
+    else:
+        with (
+            whole_or_nothing(path) as part,
+            part.open("w", encoding="utf-8", errors="surrogateescape") as file,
+        ):
+            yield file
+
+
+def shows_progress(total: int, form: Format, output: Path | None) -> bool:
     """Many files on a terminal get a progress bar, unless the results run over it."""
-    streamed = form in ("jsonl", "csv") and sys.stdout.isatty()
+    streamed = form in ("jsonl", "csv") and sys.stdout.isatty() and output is None
     return total > 1 and sys.stderr.isatty() and not streamed
 
 

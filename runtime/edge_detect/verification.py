@@ -39,7 +39,7 @@ from edge_detect.errors import (
 from edge_detect.manifest import Graph, Manifest, Quality
 from edge_detect.processor import processor_features, usable_cpus
 from edge_detect.store import ModelPackage
-from edge_detect.windowing import Windowing
+from edge_detect.windowing import WHOLE
 
 SCHEMA = 1
 
@@ -49,9 +49,6 @@ DEVICES: tuple[Device, ...] = ("cpu", "cuda")
 EMBEDDING_MAX_ABS = 1e-4
 BUILT_EMBEDDING_MAX_ABS = 1e-5
 PROBABILITY_MAX_ABS = 1e-5
-
-# The right answers are those of the whole clip, however long it is.
-WHOLE = Windowing(mode="whole")
 
 REMEDY = "install the model and onnxruntime again, or use another precision or device"
 

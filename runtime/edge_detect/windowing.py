@@ -57,3 +57,6 @@ class Windowing:
 
 
 DEFAULT_WINDOWING = Windowing()
+
+# For what compares numbers with those of a training pipeline, which has no windows.
+WHOLE = Windowing(mode="whole")

@@ -14,12 +14,32 @@ HEAVY = {"torch", "transformers", "sklearn", "skl2onnx", "onnx", "joblib", "libr
 
 # What a detection may import, direction as in CONTRIBUTING: errors first, the command last.
 LAYERS = [
-    {"bench_report", "cache", "cuda", "errors", "lazy", "processor", "records", "workers"},
+    {
+        "bench_report",
+        "cache",
+        "cuda",
+        "errors",
+        "fail_on",
+        "lazy",
+        "processor",
+        "records",
+        "windowing",
+        "workers",
+    },
     {"clips", "decoding", "fetching", "manifest", "rates", "whole_file"},
-    {"label_folder", "listing", "remote", "resampling"},
-    {"audio", "calibration", "detection", "evaluation", "evaluation_data", "store"},
+    {"detection", "label_folder", "listing", "remote", "resampling"},
+    {
+        "audio",
+        "calibration",
+        "evaluation",
+        "evaluation_data",
+        "inputs",
+        "resuming",
+        "store",
+        "timeline",
+    },
     {"bundle", "conditions", "evaluation_plots", "evaluation_report", "precision", "session"},
-    {"encoder", "evaluation_page", "placement", "summary"},
+    {"encoder", "evaluation_page", "placement", "summary", "windows"},
     {"detector", "output"},
     {"bench", "scoring"},
     {"doctor", "evaluate", "verification"},
@@ -58,7 +78,10 @@ def test_public_names() -> None:
         "Manifest",
         "ModelError",
         "ModelIdentity",
+        "Segment",
         "TruncatedAudio",
+        "Window",
+        "Windowing",
         "__version__",
     ]
     for name in set(edge_detect.__all__) - {"__version__"}:

@@ -68,19 +68,20 @@ def decoded_pieces(
     Warns and raises what `load_audio` does, each when it is met.
     """
     name = source_name(source)
-    frames = sample_rate = 0
+    frames = missing = sample_rate = 0
     complete = True
     for piece in raw_pieces(source, name, fetching):
         if not np.isfinite(piece.samples).all():
             raise NotFinite(f"{name!r} has NaN or infinite samples; export it again as integer PCM")
         frames += len(piece.samples)
+        missing += piece.missing
         sample_rate = piece.sample_rate
         complete = complete and piece.complete
         yield piece
     if not frames:
         raise NoSamples(f"{name!r} holds no audio samples; record or export it again")
     if not complete:
-        warn_truncated(frames / sample_rate, name)
+        warn_truncated(frames / sample_rate, missing / sample_rate, name)
 
 
 def raw_pieces(source: Source, name: str, fetching: Fetching) -> Iterator[Decoded]:
@@ -92,7 +93,7 @@ def raw_pieces(source: Source, name: str, fetching: Fetching) -> Iterator[Decode
         yield from decode(file, name)
 
 
-def warn_truncated(seconds: float, name: str) -> None:
+def warn_truncated(seconds: float, missing: float, name: str) -> None:
     """Say what the answer rests on.
 
     `warnings.warn` would keep the text of every warning for good, in a service that means of every
@@ -102,6 +103,8 @@ def warn_truncated(seconds: float, name: str) -> None:
         f"{name!r} is damaged or cut off; the answer rests on the {seconds:.2f} s that "
         "could be read"
     )
+    if missing:
+        text += f", {missing:.2f} s are missing"
     warnings.warn_explicit(text, TruncatedAudio, filename=__name__, lineno=1, registry=None)
 
 

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
@@ -63,6 +63,8 @@ class Decoded:
     sample_rate: int
     complete: bool
     """False where the file is damaged or ends before its declared length."""
+    missing: int = 0
+    """Samples that the file declares and does not give, where that is known."""
 
 
 def decode(file: BinaryIO, name: str) -> Iterator[Decoded]:
@@ -106,11 +108,33 @@ def decode_with_libsndfile(sound: soundfile.SoundFile, file: BinaryIO) -> Iterat
     while len(block := read_block(sound)):
         yield Decoded(to_mono(block), sound.samplerate, complete=True)
         frames += len(block)
+    if frames < sound.frames and sound.format == "MP3":
+        for piece in behind_break(file, sound.samplerate, frames):
+            yield piece
+            frames += len(piece.samples)
+        complete = False
     complete = complete and frames == sound.frames
     if sound.format == "OGG":
         complete = complete and ogg_stream_ended(file)
     if not complete:
-        yield nothing_more(sound.samplerate)
+        yield nothing_more(sound.samplerate, max(0, sound.frames - frames))
+
+
+def behind_break(file: BinaryIO, sample_rate: int, frames: int) -> Iterator[Decoded]:
+    """What FFmpeg reads of an MP3 behind its first `frames`, where libsndfile gave up.
+
+    libsndfile ends at frames that are broken over more than a kilobyte; FFmpeg passes them over.
+    """
+    file.seek(0)
+    passed = 0
+    with suppress(UnsupportedAudio):
+        for piece in decode_with_ffmpeg(file, "the rest"):
+            if piece.sample_rate != sample_rate:
+                return
+            skipped = min(len(piece.samples), frames - passed)
+            passed += skipped
+            if skipped < len(piece.samples):
+                yield replace(piece, samples=piece.samples[skipped:], complete=True)
 
 
 def read_block(sound: soundfile.SoundFile) -> Waveform:
@@ -122,9 +146,9 @@ def read_block(sound: soundfile.SoundFile) -> Waveform:
     return block
 
 
-def nothing_more(sample_rate: int) -> Decoded:
-    """The piece that says that more should have come."""
-    return Decoded(NO_SAMPLES, sample_rate, complete=False)
+def nothing_more(sample_rate: int, missing: int = 0) -> Decoded:
+    """The piece that says that more should have come: so many samples, where that is known."""
+    return Decoded(NO_SAMPLES, sample_rate, complete=False, missing=missing)
 
 
 def header_exceeds_file(sound: soundfile.SoundFile) -> bool:

@@ -116,6 +116,25 @@ def test_a_truncated_file_is_read_as_far_as_it_goes(
     assert 0.4 * len(speech) < len(waveform) < 0.7 * len(speech)
 
 
+@pytest.mark.parametrize("size", [300, 3_000])
+def test_broken_frames_amid_an_mp3_are_passed_over(
+    tmp_path: Path, speech: Waveform, size: int
+) -> None:
+    path = tmp_path / "broken.mp3"
+    long = np.resize(speech, 20 * RATE)
+    soundfile.write(path, long, RATE)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + size] = bytes(size)
+    path.write_bytes(content)
+    with pytest.warns(errors.TruncatedAudio, match=r"that could be read, \d\.\d\d s are missing"):
+        waveform = load_audio(path, RATE)
+    assert 0.9 < len(waveform) / len(long) < 1
+    # What stands behind the break is the recording's end.
+    around = np.correlate(long[-6 * RATE :], waveform[-5 * RATE : -RATE], "valid")
+    assert around.max() > 0.9 * np.square(waveform[-5 * RATE : -RATE]).sum()
+
+
 def test_a_truncated_m4a_with_its_index_in_front(tmp_path: Path, speech: Waveform) -> None:
     path = write_with_ffmpeg(tmp_path / "a.m4a", speech, "aac", options={"movflags": "faststart"})
     content = path.read_bytes()

@@ -688,6 +688,9 @@ def exit_on_error() -> Iterator[None]:
     except EdgeDetectError as error:
         print_error(error)
         raise typer.Exit(EXIT_MODEL if isinstance(error, ModelError) else EXIT_FAILED) from error
+    except KeyboardInterrupt as interrupt:
+        sys.stderr.write("interrupted\n")
+        raise typer.Exit(EXIT_INTERRUPTED) from interrupt
 
 
 def print_error(error: EdgeDetectError) -> None:

@@ -16,6 +16,8 @@ from edge_detect.errors import ConditionUnavailable, EdgeDetectError
 from edge_detect.evaluation import ScoredClips, log_odds
 from edge_detect.evaluation_data import LabelledClip
 from edge_detect.manifest import Manifest
+from edge_detect.processor import usable_cpus
+from edge_detect.workers import answers_in_order
 
 Follow: TypeAlias = Callable[[Sequence[LabelledClip]], Iterable[LabelledClip]]
 """Passes the clips on as they are asked for: a progress bar."""
@@ -56,11 +58,15 @@ def score_clips(
     hearings: list[Hearing] = []
     asked: deque[tuple[Hearing, str]] = deque()  # what the detector has and not answered yet
 
+    def heard(clip: LabelledClip) -> tuple[Hearing, list[tuple[str, Waveform]]]:
+        hearing = Hearing(clip)
+        return hearing, list(hear(hearing, conditions, detector.manifest))
+
     def sources() -> Iterator[tuple[Waveform, int]]:
-        for clip in follow(clips):
-            hearing = Hearing(clip)
+        # Coding takes longer than judging.
+        for hearing, waveforms in answers_in_order(heard, follow(clips), usable_cpus(), no_stop):
             hearings.append(hearing)
-            for name, waveform in hear(hearing, conditions, detector.manifest):
+            for name, waveform in waveforms:
                 asked.append((hearing, name))
                 yield waveform, detector.manifest.sample_rate
 
@@ -71,6 +77,10 @@ def score_clips(
         for name in hearing.unchanged:
             take_unchanged(hearing, name)
     return hearings
+
+
+def no_stop() -> None:
+    """A clip that is being heard is heard to its end."""
 
 
 def hear(

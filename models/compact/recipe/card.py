@@ -133,6 +133,8 @@ def _comparison(band: str, evaluated: Evaluated) -> str:
 def _data(clips: list[Clip]) -> Iterator[str]:
     yield "## Data, licences and attribution"
     yield "Copy-synthesis clips resynthesise real training clips and inherit their licence too."
+    yield "They alone, each beside its original, trained the encoder; engines that speak by"
+    yield "themselves were left to the classifier."
     yield "\n| real source | split | minutes | clips | licence | credit |"
     yield "|---|---|---|---|---|---|"
     for source in REAL_SOURCES:

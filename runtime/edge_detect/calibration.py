@@ -4,6 +4,7 @@ Here a higher score means synthetic speech, as in everything that is answered.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -168,14 +169,66 @@ def measure_decision(
     check_share(prior, "the prior")
     check_scores(~spoof, spoof_probability)
     check_probabilities(spoof_probability)
-    accused = spoof_probability >= threshold
-    conclusive = (spoof_probability <= low) | (spoof_probability >= high)
+    log_odds = to_log_odds(spoof_probability)
+    judgements = Judgements.of(spoof_probability, log_odds, spoof, threshold, low, high)
+    return decision_measured_by(judgements, threshold, low, high, prior, data)
+
+
+@dataclass(frozen=True, eq=False)
+class Judgements:
+    """What a threshold and a band, one or several in turn, made of labelled clips."""
+
+    spoof: Mask
+    """(clips,), which of them are synthetic."""
+    accused: Mask
+    """(clips,), which are on their threshold or above it."""
+    conclusive: Mask
+    """(clips,), which are outside of their band."""
+    log_odds: Scores
+    """(clips,), natural log-odds of synthetic speech."""
+
+    @classmethod
+    def of(
+        cls,
+        spoof_probability: Scores,
+        log_odds: Scores,
+        spoof: Mask,
+        threshold: float,
+        low: float,
+        high: float,
+    ) -> "Judgements":
+        """Judge clips (clips,) by one threshold and one band."""
+        conclusive = (spoof_probability <= low) | (spoof_probability >= high)
+        return cls(spoof, spoof_probability >= threshold, conclusive, log_odds)
+
+    @classmethod
+    def joined(cls, parts: Sequence["Judgements"]) -> "Judgements":
+        """The clips of all parts."""
+        return cls(
+            spoof=np.concatenate([part.spoof for part in parts]),
+            accused=np.concatenate([part.accused for part in parts]),
+            conclusive=np.concatenate([part.conclusive for part in parts]),
+            log_odds=np.concatenate([part.log_odds for part in parts]),
+        )
+
+
+def decision_measured_by(
+    judgements: Judgements, threshold: float, low: float, high: float, prior: float, data: str
+) -> Decision:
+    """A threshold and a band with the errors that were made in `judgements`.
+
+    The arguments are those of `measure_decision`.
+
+    Raises:
+        DatasetError: every clip is inconclusive.
+    """
+    spoof, accused, conclusive = judgements.spoof, judgements.accused, judgements.conclusive
     if not conclusive.any():
         raise DatasetError(f"every clip is between {low} and {high}; take a narrower band")
     false_positive = Share.of(accused[~spoof])
     miss = Share.of(~accused[spoof])
     wrong = Share.of((accused != spoof)[conclusive])
-    ratios = to_log_odds(spoof_probability) - math.log(prior / (1 - prior))
+    ratios = judgements.log_odds - math.log(prior / (1 - prior))
     return Decision(
         threshold=threshold,
         inconclusive_low=low,
@@ -217,6 +270,12 @@ def to_log_odds(probabilities: Scores) -> Scores:
     inside = np.clip(probabilities.astype(np.float64), RESOLUTION, 1 - RESOLUTION)
     log_odds: Scores = np.log(inside) - np.log1p(-inside)
     return log_odds
+
+
+def to_probabilities(log_odds: Scores) -> Scores:
+    """Probabilities (clips,) of natural log-odds, exact to the last digits of small ones too."""
+    probabilities: Scores = np.exp(-np.logaddexp(0, -log_odds))
+    return probabilities
 
 
 def most(clips: int, share: float) -> int:

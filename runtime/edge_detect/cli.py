@@ -93,6 +93,19 @@ DownloadTimeoutOption = Annotated[
 ]
 
 
+IncludeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="GLOB",
+        help="Files of a folder that are meant; repeatable.  [default: audio and video]",
+    ),
+]
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="GLOB", help="Files of a folder that are not; repeatable."),
+]
+
+
 def checked_sha256(text: str | None) -> str | None:
     """A sha256 in lower-case hex, as it was meant."""
     if text is not None and not re.fullmatch("[0-9a-fA-F]{64}", text):
@@ -239,17 +252,12 @@ def detect(
             metavar="spoof[:P]", help="Exit with 10 if found, 11 if only inconclusive ones are."
         ),
     ] = None,
-    include: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="GLOB",
-            help="Files of a folder that are meant; repeatable.  [default: audio and video]",
-        ),
+    profile: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What `edge-detect calibrate` wrote, to judge by."),
     ] = None,
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option(metavar="GLOB", help="Files of a folder that are not; repeatable."),
-    ] = None,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
     files_from: Annotated[
         str | None, typer.Option(metavar="LIST", help="A file with a name on each line.")
     ] = None,
@@ -280,6 +288,8 @@ def detect(
     given("FILE...", lambda: check_standard_input(files or [], files_from))
     if resume and not (output and form == "jsonl"):
         raise typer.BadParameter("needs --output and --format jsonl", param_hint="--resume")
+    if threshold is not None and profile:
+        raise typer.BadParameter("a profile has its own; leave one out", param_hint="--threshold")
     if timeline and form != "table":
         raise typer.BadParameter("is for the table; the others have it", param_hint="--timeline")
     prepare_standard_error()
@@ -287,7 +297,7 @@ def detect(
         names = [*(files or []), *(read_list(files_from) if files_from else [])]
         if not names:
             raise typer.BadParameter("give at least one, or --files-from", param_hint="FILE...")
-        selection = Selection(tuple(include or SOUND), tuple(exclude or ()))
+        selection = chosen_files(include, exclude)
         items = list(expand(names, selection))
         if output:
             check_folder(output)
@@ -303,6 +313,7 @@ def detect(
             windowing=windowing,
             threshold=threshold,
             jobs=jobs,
+            profile=profile,
         )
         if precision == AUTO and len(detector.manifest.encoders) > 1 and sys.stderr.isatty():
             sys.stderr.write(f"precision {detector.precision_reason}\n")
@@ -428,6 +439,65 @@ def evaluate_model(
     else:
         write_table(report, standard_output())
     if report.failures:
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command("calibrate")
+def calibrate_model(
+    real: Annotated[
+        str,
+        typer.Argument(metavar="REAL_DIR", help="A folder of real voices.", show_default=False),
+    ],
+    fake: Annotated[
+        str,
+        typer.Argument(metavar="FAKE_DIR", help="One of synthetic ones.", show_default=False),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="The profile, for --profile.", show_default=False),
+    ],
+    model: ModelOption = DEFAULT_MODEL,
+    false_positive_rate: Annotated[
+        float,
+        typer.Option(metavar="P", help="Share of real clips that may be accused, 0 to 1."),
+    ] = 0.01,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    threads: ThreadsOption = None,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
+    form: Annotated[
+        ReportFormat, typer.Option("--format", help="What is written to standard output.")
+    ] = "table",
+) -> None:
+    """Fit a model's probabilities and verdict to your own clips: a profile for --profile."""
+    prepare_standard_error()
+    with exit_on_error():
+        from edge_detect.calibrate import LabelledFolders, calibrate, score_folders
+        from edge_detect.calibration import check_share
+        from edge_detect.calibration_profile import format_profile
+        from edge_detect.calibration_report import write_json, write_table
+        from edge_detect.detector import Detector  # onnxruntime: 0.3 s that --help doesn't need
+
+        given("--false-positive-rate", lambda: check_share(false_positive_rate, "the rate"))
+        check_folder(output)
+        folders = LabelledFolders.find(real, fake, chosen_files(include, exclude))
+        folders.check_enough(false_positive_rate)
+        detector = Detector.load(
+            model,
+            device=device,
+            precision=precision,
+            threads=threads,
+            expected_sources=sys.maxsize,
+        )
+        scored = score_folders(detector, folders, bar_on_terminal)
+        for failure in scored.failures:
+            print_error(failure.error)
+        report = calibrate(detector, folders, scored, false_positive_rate)
+        write_whole(output, format_profile(report.profile))
+    (write_json if form == "json" else write_table)(report, standard_output())
+    if report.failures:
+        sys.stderr.write(f"warning: {str(output)!r} rests on the clips without an error alone\n")
         raise typer.Exit(EXIT_FAILED)
 
 
@@ -613,6 +683,11 @@ def given(name: str, make: Callable[[], Item]) -> Item:
         return make()
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=name) from error
+
+
+def chosen_files(include: list[str] | None, exclude: list[str] | None) -> Selection:
+    """Which files of a folder are meant, by the options of the command."""
+    return Selection(tuple(include or SOUND), tuple(exclude or ()))
 
 
 def read_input(items: Iterable[str | Failure]) -> Sequence[str | bytes | Failure]:

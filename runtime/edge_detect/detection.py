@@ -86,7 +86,7 @@ class Detection:
     spoof_probability: float | None
     """Sum over the classes that are not bona fide; None where the model doesn't say which are."""
     verdict: Verdict | None
-    """By the model's threshold and inconclusive band; None where its manifest has no decision."""
+    """By the threshold and inconclusive band of the model or the profile; None without either."""
     duration_s: float
     mode: str
     """"whole": the clip was judged in one piece; "windows": window by window."""
@@ -97,12 +97,16 @@ class Detection:
     """In the order of time; none where the clip was judged whole."""
     segments: tuple[Segment, ...] = ()
     """The same merged: they follow one another from the start to the end of the recording."""
+    profile_sha256: str | None = None
+    """Of the calibration profile that probabilities and verdict are by; None: no profile."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The record of the command's JSON; windows and segments only where there are some."""
+        """The record of the command's JSON; windows, segments and profile only where they are."""
         record = asdict(self)
         if not self.windows:
             del record["windows"], record["segments"]
+        if self.profile_sha256 is None:
+            del record["profile_sha256"]
         return record
 
 

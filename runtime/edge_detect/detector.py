@@ -22,6 +22,7 @@ from edge_detect.audio import (
     sounding_seconds,
     source_name,
 )
+from edge_detect.calibration_profile import CalibrationProfile, read_profile
 from edge_detect.decoding import Decoded, Waveform, gather
 from edge_detect.detection import (
     NO_SPEECH,
@@ -73,12 +74,17 @@ class Detector:
         windowing: Windowing = DEFAULT_WINDOWING,
         threshold: float | None = None,
         jobs: int | None = None,
+        profile: CalibrationProfile | None = None,
     ) -> None:
+        if threshold is not None and profile is not None:
+            raise ValueError("a profile has a threshold of its own; give one of them")
         classifier = package.manifest.classifier
         self.manifest: Manifest = package.manifest
         self._fetching = fetching
         self._windowing = windowing
-        self._decision = self.manifest.decision if threshold is None else Threshold(threshold)
+        self._profile = profile
+        own = profile.decision if profile else self.manifest.decision
+        self._decision = own if threshold is None else Threshold(threshold)
         if not self.manifest.bonafide_labels and (threshold is not None or windowing.top_k):
             raise VerdictUnavailable(
                 f"the model {self.manifest.name!r} does not say which labels mean real speech, so "
@@ -87,6 +93,8 @@ class Detector:
         self._encoder = Encoder(package, precision, device, threads, expected_sources, jobs)
         chosen = self._encoder.choice.precision
         self.model = ModelIdentity(package.manifest.name, package.sha256, chosen)
+        if profile:
+            profile.check_model(self.model, self.manifest.bonafide_labels)
         # A few thousand multiplications: a device or a thread pool would only add latency.
         self._classifier = GraphSession(package.verified(classifier), classifier, "cpu", 1)
 
@@ -103,6 +111,7 @@ class Detector:
         windowing: Windowing = DEFAULT_WINDOWING,
         threshold: float | None = None,
         jobs: int | None = None,
+        profile: str | os.PathLike[str] | None = None,
     ) -> "Detector":
         """Load a model package by name or folder.
 
@@ -114,11 +123,14 @@ class Detector:
         and opened when it is first used: `expected_sources` tells how many sources one call will
         have, so that the right one is opened here. `windowing` says which sources are judged in
         windows; `jobs` is how many sources of a batch are answered side by side, None for as many
-        as threads; `threshold`, a spoof probability, takes the place of the model's own decision.
-        The graphs are checked against the manifest's sha256 first.
+        as threads; `threshold`, a spoof probability, takes the place of the model's own decision,
+        and so does `profile`, a file that `edge-detect calibrate` made for this model, by which
+        every probability is calibrated, too. The graphs are checked against the manifest's sha256
+        first.
 
         Raises:
             ModelError: the subclass says why the model can't be used here.
+            ValueError: there are both a threshold and a profile.
         """
         package = open_package(name_or_path)
         return cls(
@@ -131,6 +143,7 @@ class Detector:
             windowing,
             threshold,
             jobs,
+            None if profile is None else read_profile(profile),
         )
 
     @property
@@ -295,6 +308,7 @@ class Detector:
             device=self.device,
             windows=windows,
             segments=merge(windows) if windows else (),
+            profile_sha256=self._profile.sha256 if self._profile else None,
         )
 
     def _verdict(self, spoof: float | None) -> Verdict | None:
@@ -309,7 +323,10 @@ class Detector:
                 f"the classifier gave {len(row)} probabilities for {len(labels)} labels; "
                 "export the model again"
             )
-        return dict(zip(labels, row.tolist(), strict=True))
+        probabilities = dict(zip(labels, row.tolist(), strict=True))
+        if self._profile:
+            return self._profile.apply(probabilities, self.manifest.bonafide_labels)
+        return probabilities
 
     def _probabilities(
         self, waveform: Waveform, session: GraphSession, stop: Stop | None = None

@@ -30,7 +30,8 @@
         ├── PlacementError       placement_failed a model that can't be added or removed
         ├── PrecisionUnavailable precision_unavailable
         ├── DeviceUnavailable    device_unavailable
-        └── VerdictUnavailable   verdict_unavailable
+        ├── VerdictUnavailable   verdict_unavailable
+        └── ProfileInvalid       profile_invalid  unreadable, or made for another model
 
     UserWarning
     └── TruncatedAudio           answered from what could be read
@@ -219,6 +220,12 @@ class VerdictUnavailable(ModelError):
     """The model says too little for what is asked of its verdict."""
 
     type = "verdict_unavailable"
+
+
+class ProfileInvalid(ModelError):
+    """A calibration profile can't be read, or was made for another model."""
+
+    type = "profile_invalid"
 
 
 class TruncatedAudio(UserWarning):

@@ -101,7 +101,7 @@ def write_json_lines(results: Iterable[Result], labels: tuple[str, ...], out: Te
 def write_csv(results: Iterable[Result], labels: tuple[str, ...], out: TextIO) -> None:
     """One result a row, written at once, a column for each class's probability."""
     answer = ["source", "label", "confidence", "spoof_probability", "verdict"]
-    basis = ["duration_s", "mode", "model", "model_sha256", "precision", "device"]
+    basis = ["duration_s", "mode", "model", "model_sha256", "precision", "device", "profile_sha256"]
     error = ["error_type", "error_message"]
     probabilities = [f"probability_{label}" for label in labels]
     rows = csv.DictWriter(out, [*answer, *basis, *probabilities, *error], lineterminator="\n")
@@ -131,5 +131,6 @@ def csv_row(result: Result) -> dict[str, object]:
         "model_sha256": result.model.sha256,
         "precision": result.model.precision,
         "device": result.device,
+        "profile_sha256": result.profile_sha256,
         **{f"probability_{label}": p for label, p in result.probabilities.items()},
     }

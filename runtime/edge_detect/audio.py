@@ -9,8 +9,9 @@ import math
 import os
 import stat
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
@@ -34,7 +35,20 @@ from edge_detect.errors import (
 )
 from edge_detect.fetching import DEFAULT_FETCHING, Fetching, is_url
 
-Source: TypeAlias = str | os.PathLike[str] | bytes | tuple[npt.NDArray[Any], int]
+
+@dataclass(frozen=True)
+class OpenFile:
+    """A source whose content is at hand, and that is watched while it is decoded."""
+
+    name: str
+    """How it is called in the answer."""
+    file: BinaryIO
+    """Seekable, at its start."""
+    watch: Callable[[Decoded], None]
+    """Is shown every piece."""
+
+
+Source: TypeAlias = str | os.PathLike[str] | bytes | tuple[npt.NDArray[Any], int] | OpenFile
 
 MAX_CHANNELS = 1024  # libsndfile's own limit
 
@@ -89,6 +103,11 @@ def raw_pieces(source: Source, name: str, fetching: Fetching) -> Iterator[Decode
     if isinstance(source, tuple):
         yield from_array(*source)
         return
+    if isinstance(source, OpenFile):
+        for piece in decode(source.file, source.name):
+            source.watch(piece)
+            yield piece
+        return
     with open_source(source, fetching) as file:
         yield from decode(file, name)
 
@@ -99,13 +118,17 @@ def warn_truncated(seconds: float, missing: float, name: str) -> None:
     `warnings.warn` would keep the text of every warning for good, in a service that means of every
     damaged upload; with no registry nothing is kept.
     """
+    text = truncation(seconds, missing, name)
+    warnings.warn_explicit(text, TruncatedAudio, filename=__name__, lineno=1, registry=None)
+
+
+def truncation(seconds: float, missing: float, name: str) -> str:
+    """What was read of a damaged source, and how much is missing where that is known, in words."""
     text = (
         f"{name!r} is damaged or cut off; the answer rests on the {seconds:.2f} s that "
         "could be read"
     )
-    if missing:
-        text += f", {missing:.2f} s are missing"
-    warnings.warn_explicit(text, TruncatedAudio, filename=__name__, lineno=1, registry=None)
+    return f"{text}, {missing:.2f} s are missing" if missing else text
 
 
 def check_waveform(waveform: Waveform, sample_rate: int, min_samples: int, name: str) -> None:
@@ -155,6 +178,8 @@ def source_name(source: Source) -> str:
         return BYTES_NAME
     if isinstance(source, tuple):
         return "<waveform>"
+    if isinstance(source, OpenFile):
+        return source.name
     return os.fspath(source)
 
 

@@ -42,7 +42,10 @@ from edge_detect.whole_file import check_folder, whole_or_nothing, write_whole
 from edge_detect.windowing import Mode, Windowing
 
 if TYPE_CHECKING:
+    from edge_detect.detection import Detection
+    from edge_detect.detector import Detector
     from edge_detect.placement import Placement
+    from edge_detect.witness import Witness
 
 Item = TypeVar("Item")
 
@@ -52,6 +55,10 @@ EXIT_MODEL = 3
 EXIT_INTERRUPTED = 130
 
 MEGABYTE = 1_000_000
+
+# What a plot and a report can be, by the endings of their names.
+PLOTS = (".svg", ".html", ".png")
+REPORTS = (".json", ".html")
 
 GROUP_OPTIONS = {"--help", "--version", "--install-completion", "--show-completion"}
 
@@ -267,6 +274,14 @@ def detect(
     timeline: Annotated[
         bool, typer.Option("--timeline", help="Draw each file's windows below the table.")
     ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw one file's course: .svg, .html, or .png."),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write what one file's answer rests on: .json, .html."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write there, whole or not at all.")
     ] = None,
@@ -292,6 +307,13 @@ def detect(
         raise typer.BadParameter("a profile has its own; leave one out", param_hint="--threshold")
     if timeline and form != "table":
         raise typer.BadParameter("is for the table; the others have it", param_hint="--timeline")
+    given("--plot", lambda: check_ending(plot, PLOTS))
+    given("--report", lambda: check_ending(report, REPORTS))
+    drawn = [path for path in (plot, report) if path]
+    if drawn and (resume or len({*drawn, output}) <= len(drawn)):
+        raise typer.BadParameter(
+            "need a file each, and no --resume", param_hint="--plot and --report"
+        )
     prepare_standard_error()
     with exit_on_error():
         names = [*(files or []), *(read_list(files_from) if files_from else [])]
@@ -299,8 +321,17 @@ def detect(
             raise typer.BadParameter("give at least one, or --files-from", param_hint="FILE...")
         selection = chosen_files(include, exclude)
         items = list(expand(names, selection))
-        if output:
-            check_folder(output)
+        if drawn and len(items) > 1:
+            raise typer.BadParameter(
+                f"are for one file, not for {len(items)}", param_hint="--plot and --report"
+            )
+        for path in [output, *drawn]:
+            if path:
+                check_folder(path)
+        if plot:
+            from edge_detect.plot import check_plot
+
+            check_plot(plot)
         from edge_detect.detector import Detector  # onnxruntime: 0.3 s that --help doesn't need
 
         detector = Detector.load(
@@ -320,13 +351,18 @@ def detect(
         if resume and output:
             items = list(remaining(items, finished(output, detector.model.sha256, tally)))
         run = Run(tally)
-        results = run.follow(standard_input_named(detector.predict_batch(read_input(items))))
+        sources = read_input(items)
+        witness = witness_of(items, sources, fetching, bool(report)) if drawn else None
+        answers = witness.answer(detector) if witness else detector.predict_batch(sources)
+        results = run.follow(standard_input_named(answers))
         if shows_progress(len(items), form, output):
             results = progress_bar(results, len(items))
         with results_file(output, form, resume) as out:
             write_results(results, detector.manifest.labels, form, out, timeline)
             if run.interrupted and output and form == "jsonl":
                 raise typer.Exit(EXIT_INTERRUPTED)  # the part stays, for --resume
+        if witness and witness.detection:
+            write_drawn(witness, witness.detection, detector, plot, report)
     if run.interrupted:
         raise typer.Exit(EXIT_INTERRUPTED)
     if tally.exit_code:
@@ -693,6 +729,51 @@ def chosen_files(include: list[str] | None, exclude: list[str] | None) -> Select
 def read_input(items: Iterable[str | Failure]) -> Sequence[str | bytes | Failure]:
     """The items with standard input's content in the place of its name."""
     return [sys.stdin.buffer.read() if item == STANDARD_INPUT else item for item in items]
+
+
+def check_ending(path: Path | None, endings: Sequence[str]) -> None:
+    """Refuse a name whose ending says no kind of file that can be written.
+
+    Raises:
+        ValueError: names it.
+    """
+    if path and path.suffix.lower() not in endings:
+        raise ValueError(f"{str(path)!r} ends in none of {', '.join(endings)}; name one that does")
+
+
+def witness_of(
+    items: Sequence[str | Failure],
+    sources: Sequence[str | bytes | Failure],
+    fetching: Fetching,
+    digest: bool,
+) -> "Witness | None":
+    """Who sees the one source judged; nobody where it is a failure already."""
+    from edge_detect.witness import Witness
+
+    [item], [source] = items, sources
+    if isinstance(item, Failure):
+        return None
+    return Witness(item, source if isinstance(source, bytes) else None, fetching, digest)
+
+
+def write_drawn(
+    witness: "Witness",
+    detection: "Detection",
+    detector: "Detector",
+    plot: Path | None,
+    report: Path | None,
+) -> None:
+    """Write the plot and the report of one answer."""
+    from edge_detect.evidence import course_of, gather_evidence
+    from edge_detect.evidence_page import write_evidence
+    from edge_detect.plot import write_plot
+
+    course = course_of(witness, detection, detector)
+    if plot:
+        write_plot(course, plot)
+    if report:
+        command = ("edge-detect", *sys.argv[1:])
+        write_evidence(gather_evidence(witness, detection, detector, command), course, report)
 
 
 def standard_input_named(results: Iterable[Result]) -> Iterator[Result]:

@@ -56,6 +56,19 @@ OGG_MAX_PAGE_BYTES = 27 + 255 + 255 * 255
 
 
 @dataclass(frozen=True)
+class Encoding:
+    """How a file holds its sound, in the words of the decoder that reads it."""
+
+    decoder: str
+    """"libsndfile" or "FFmpeg"."""
+    container: str
+    codec: str
+    sample_rate: int
+    """Hz, of the file itself."""
+    channels: int
+
+
+@dataclass(frozen=True)
 class Decoded:
     """What a decoder gave: `samples` float32 (samples,), mono, at `sample_rate` Hz."""
 
@@ -65,6 +78,8 @@ class Decoded:
     """False where the file is damaged or ends before its declared length."""
     missing: int = 0
     """Samples that the file declares and does not give, where that is known."""
+    encoding: Encoding | None = None
+    """Of the file; None of an array, and of a piece without samples."""
 
 
 def decode(file: BinaryIO, name: str) -> Iterator[Decoded]:
@@ -105,8 +120,9 @@ def decode_with_libsndfile(sound: soundfile.SoundFile, file: BinaryIO) -> Iterat
     """Read block by block, so that a damaged end costs no more than its own block."""
     frames = 0
     complete = not header_exceeds_file(sound)
+    encoding = Encoding("libsndfile", sound.format, sound.subtype, sound.samplerate, sound.channels)
     while len(block := read_block(sound)):
-        yield Decoded(to_mono(block), sound.samplerate, complete=True)
+        yield Decoded(to_mono(block), sound.samplerate, complete=True, encoding=encoding)
         frames += len(block)
     if frames < sound.frames and sound.format == "MP3":
         for piece in behind_break(file, sound.samplerate, frames):
@@ -213,7 +229,14 @@ def read_stream(container: Any, name: str) -> Iterator[Decoded]:
                     "convert it to one rate"
                 )
             samples = to_mono(frame.to_ndarray().T.astype(np.float32, copy=False))
-            yield Decoded(samples, rate, complete=True)
+            encoding = Encoding(
+                "FFmpeg",
+                container.format.name,
+                stream.codec_context.name,
+                rate,
+                frame.layout.nb_channels,
+            )
+            yield Decoded(samples, rate, complete=True, encoding=encoding)
             frames += frame.samples
     if broken > good:
         raise UnsupportedAudio(

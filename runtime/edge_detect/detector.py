@@ -39,7 +39,7 @@ from edge_detect.detection import (
 from edge_detect.encoder import Encoder
 from edge_detect.errors import EdgeDetectError, InferenceError, VerdictUnavailable
 from edge_detect.fetching import DEFAULT_FETCHING, Fetching
-from edge_detect.manifest import Manifest
+from edge_detect.manifest import Decision, Manifest
 from edge_detect.precision import AUTO
 from edge_detect.session import GraphSession, Stop, Tensor
 from edge_detect.store import DEFAULT_MODEL, ModelPackage, open_package
@@ -155,6 +155,26 @@ class Detector:
     def precision_reason(self) -> str:
         """Why the encoder runs in its precision: one sentence, the precision first."""
         return self._encoder.choice.reason
+
+    @property
+    def threads(self) -> int:
+        """CPU threads that a single source is judged on."""
+        return self._encoder.threads
+
+    @property
+    def windowing(self) -> Windowing:
+        """Which sources are judged in windows, and in which."""
+        return self._windowing
+
+    @property
+    def decision(self) -> Decision | Threshold | None:
+        """What verdicts are by: the model's own decision, the profile's, or a given threshold."""
+        return self._decision
+
+    @property
+    def profile(self) -> CalibrationProfile | None:
+        """By which every probability is calibrated; None where the model's own are the answer."""
+        return self._profile
 
     def embed(self, source: Source) -> Tensor:
         """The mean-pooled Wav2Vec2 embedding of a source: float32 (hidden,).

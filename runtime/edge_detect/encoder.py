@@ -36,7 +36,7 @@ class Encoder:
             ModelError: the package has no such graph for the device, or it can't be loaded.
         """
         self._device: Device = device
-        self._threads = threads or usable_cpus()
+        self.threads = threads or usable_cpus()
         self._jobs = jobs
         self._sessions: dict[int, GraphSession] = {}
         self._opening = Lock()
@@ -55,7 +55,7 @@ class Encoder:
     @property
     def workers(self) -> int:
         """Clips at a time of a batch."""
-        return self._jobs or (self._threads if self.choice.device == "cpu" else 1)
+        return self._jobs or (self.threads if self.choice.device == "cpu" else 1)
 
     def runs_concurrently(self, sources: int) -> bool:
         """Whether as many sources are better answered side by side than one after the other."""
@@ -63,7 +63,7 @@ class Encoder:
 
     def for_singles(self) -> GraphSession:
         """The session that answers one clip soonest."""
-        return self._open(self._threads)
+        return self._open(self.threads)
 
     def for_workers(self) -> GraphSession:
         """The session on which `workers` threads answer most clips in a given time."""

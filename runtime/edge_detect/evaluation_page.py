@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from html import escape
-from importlib.resources import files
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from edge_detect.evaluation_report import (
     grids,
     remarks,
 )
+from edge_detect.page import html_page
 from edge_detect.rates import det_curve
 
 SHOWN_CLIPS = 100
@@ -25,33 +25,18 @@ SHOWN_CLIPS = 100
 
 def render_page(report: EvaluationReport) -> str:
     """The page: what it rests on, the DET curve, the histograms, every table, unused clips."""
-    style = files(__package__).joinpath("evaluation_page.css").read_text(encoding="utf-8")
     evaluation = report.full.evaluation
     sections = [*map(table_section, grids(report)), *unused_sections(report)]
     plots = plot_sections(report, evaluation) if evaluation else ""
     facts = "".join(f"<li>{escape(remark)}</li>" for remark in remarks(report))
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(report.model.name)}: evaluation</title>
-<style>
-{style}</style>
-</head>
-<body>
-<main>
-<h1>{escape(report.model.name)}: evaluation</h1>
+    body = f"""<h1>{escape(report.model.name)}: evaluation</h1>
 {headline(evaluation)}
 <ul class="remarks">{facts}</ul>
 {plots}
 {"".join(sections)}
 <footer>{escape(", ".join(f"{name} {version}" for name, version in report.versions.items()))}.
-Every figure can be computed again from the scores in the JSON of the same run.</footer>
-</main>
-</body>
-</html>
-"""
+Every figure can be computed again from the scores in the JSON of the same run.</footer>"""
+    return html_page(f"{report.model.name}: evaluation", body)
 
 
 def headline(evaluation: Evaluation | None) -> str:

@@ -1,18 +1,17 @@
 """The plots of an evaluation as SVG that takes its colours from the page around it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from statistics import NormalDist
 
 import numpy as np
 
 from edge_detect.rates import DetCurve, Mask, Scores
+from edge_detect.svg import Axis, frame, line, polygon, round_marks, svg, thinned
 
-# Pixels: of the plots' areas, and what surrounds them for labels.
+# Pixels of the plots' areas.
 SIDE = 420
 WIDTH, HEIGHT = 640, 300
-LEFT, RIGHT, TOP, BOTTOM = 66, 18, 14, 50
 
 # Both axes of a DET plot are normal deviates (Martin et al., 1997); its marks, and its ends.
 DET_MARKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9)
@@ -28,17 +27,6 @@ class Series:
 
     name: str
     curve: DetCurve
-
-
-@dataclass(frozen=True)
-class Axis:
-    """Values to pixels along one side of a plot."""
-
-    label: str
-    marks: Sequence[tuple[float, str]]
-    """Values and their texts."""
-    place: Callable[[float], float]
-    """A value to its distance from the origin, 0 to 1."""
 
 
 def det_plot(series: Sequence[Series], operating_point: tuple[float, float], caption: str) -> str:
@@ -95,48 +83,6 @@ def histogram(bonafide: Mask, scores: Scores, threshold: float, caption: str) ->
     return svg(parts, WIDTH, HEIGHT, caption)
 
 
-def round_marks(low: float, high: float) -> list[float]:
-    """Four to ten round values between two ends."""
-    rough = (high - low) / 5
-    power = 10.0 ** np.floor(np.log10(rough))
-    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
-    first, last = int(np.ceil(low / step)), int(np.floor(high / step))
-    return [round(float(step * i), 12) for i in range(first, last + 1)]
-
-
-def frame(x: Axis, y: Axis, width: int, height: int) -> str:
-    """Grid, marks and labels of both axes."""
-    parts = []
-    for value, text in x.marks:
-        at = width * x.place(value)
-        parts.append(line([(at, 0), (at, height)], "grid"))
-        parts.append(label(at, height + 18, text, "middle"))
-    for value, text in y.marks:
-        at = height * (1 - y.place(value))
-        parts.append(line([(0, at), (width, at)], "grid"))
-        parts.append(label(-8, at + 4, text, "end"))
-    parts.append(label(width / 2, height + 40, x.label, "middle", "name"))
-    turned = f' transform="translate({14 - LEFT} {height / 2}) rotate(-90)"'
-    parts.append(f'<text class="name" text-anchor="middle"{turned}>{escape(y.label)}</text>')
-    return "".join(parts)
-
-
-def thinned(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The points without those that round to the one before: a tenth of a pixel is enough."""
-    kept: list[tuple[float, float]] = []
-    for x, y in points:
-        point = (round(x, 1), round(y, 1))
-        if not kept or kept[-1] != point:
-            kept.append(point)
-    return kept
-
-
-def line(points: Iterable[tuple[float, float]], style: str) -> str:
-    """A line through points in pixels."""
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    return f'<polyline class="{style}" points="{path}"/>'
-
-
 def bars(heights: Scores, style: str) -> str:
     """The outline of a histogram's bars, heights 0 to 1, filled."""
     step = WIDTH / len(heights)
@@ -145,8 +91,7 @@ def bars(heights: Scores, style: str) -> str:
         top = HEIGHT * (1 - height)
         corners += [(i * step, top), ((i + 1) * step, top)]
     corners.append((float(WIDTH), float(HEIGHT)))
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
-    return f'<polygon class="bars {style}" points="{path}"/>'
+    return polygon(corners, f"bars {style}")
 
 
 def dot(x: float, y: float, style: str) -> str:
@@ -157,17 +102,3 @@ def dot(x: float, y: float, style: str) -> str:
 def cross(x: float, y: float) -> str:
     """The mark of the shipped threshold."""
     return f'<path class="cross" d="M{x - 6:.1f} {y:.1f}h12M{x:.1f} {y - 6:.1f}v12"/>'
-
-
-def label(x: float, y: float, text: str, anchor: str, style: str = "mark") -> str:
-    """A text beside the plot."""
-    return (
-        f'<text class="{style}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">'
-        f"{escape(text)}</text>"
-    )
-
-
-def svg(parts: Iterable[str], width: int, height: int, caption: str) -> str:
-    """A picture of its parts; `caption` is for those who can't see it."""
-    box = f"{-LEFT} {-TOP} {LEFT + width + RIGHT} {TOP + height + BOTTOM}"
-    return f'<svg viewBox="{box}" role="img" aria-label="{escape(caption)}">{"".join(parts)}</svg>'

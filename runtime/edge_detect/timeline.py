@@ -13,11 +13,7 @@ MARKS = {"bonafide": "·", "spoof": "█", "inconclusive": "▒", NO_SPEECH: " "
 def merge(windows: Sequence[Window]) -> tuple[Segment, ...]:
     """Segments from the start of the first window to the end of the last."""
     segments: list[Segment] = []
-    borders = [
-        windows[0].start_s,
-        *((left.end_s + right.start_s) / 2 for left, right in pairwise(windows)),
-        windows[-1].end_s,
-    ]
+    borders = borders_of(windows)
     for state, run in groupby(range(len(windows)), lambda index: windows[index].state):
         members = list(run)
         scores = [
@@ -26,6 +22,28 @@ def merge(windows: Sequence[Window]) -> tuple[Segment, ...]:
         start, end = borders[members[0]], borders[members[-1] + 1]
         segments.append(Segment(start, end, state, fmean(scores) if scores else None))
     return tuple(segments)
+
+
+def borders_of(windows: Sequence[Window]) -> list[float]:
+    """Where each window's time begins, in seconds, and where the last one's ends: halfway through
+    what two share."""
+    return [
+        windows[0].start_s,
+        *((left.end_s + right.start_s) / 2 for left, right in pairwise(windows)),
+        windows[-1].end_s,
+    ]
+
+
+def segments_of(detection: Detection) -> tuple[Segment, ...]:
+    """Its segments; a recording that was judged whole is one."""
+    return detection.segments or (
+        Segment(
+            0.0,
+            detection.duration_s,
+            detection.verdict or detection.label,
+            detection.spoof_probability,
+        ),
+    )
 
 
 def draw_bar(segments: Sequence[Segment], width: int) -> str:
@@ -58,14 +76,7 @@ def timeline_of(detection: Detection, width: int) -> list[str]:
 
     A recording that was judged whole is one segment.
     """
-    segments = detection.segments or (
-        Segment(
-            0.0,
-            detection.duration_s,
-            detection.verdict or detection.label,
-            detection.spoof_probability,
-        ),
-    )
+    segments = segments_of(detection)
     return [
         detection.source,
         draw_bar(segments, width),

@@ -51,6 +51,21 @@ def test_a_model_goes_to_another_machine(tmp_path: Path) -> None:
     assert result.stdout == f"{tmp_path / 'data' / 'edge-detect' / 'models' / 'compact'}\n"
 
 
+def test_evidence_for_one_file(containers: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "clip.mp3").write_bytes(containers["mp3"].read_bytes())
+    for command in commands("Evidence for one file"):
+        result = subprocess.run(
+            [sys.executable, "-m", "edge_detect", *arguments(command)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        assert (result.returncode, result.stderr) == (0, ""), command
+        assert result.stdout
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written == {"clip.mp3", "clip.svg", "clip.html", "evidence.html", "evidence.json"}
+
+
 @pytest.mark.parametrize("block", code_blocks("python"))
 def test_python(block: str) -> None:
     result = subprocess.run(

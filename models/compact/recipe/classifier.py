@@ -125,5 +125,6 @@ class Embeddings:
 
 def encoder_features(folder: Path) -> Callable[[Waveform], Features]:
     """The mean-pooled embedding of a saved encoder as a feature extractor."""
+    torch.set_num_threads(1)  # clips are embedded side by side
     encoder = load_encoder(folder)
     return lambda waveform: embed(encoder, torch.from_numpy(waveform)).numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from pathlib import Path
 from random import Random
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from augment import TELEPHONE_HZ, draw_channel
 from clips import Clip
 from edge_detect.conditions import low_pass
+from edge_detect.processor import usable_cpus
 from sources import SEED
 from waveform import SAMPLE_RATE, Waveform
 
@@ -41,5 +43,6 @@ def hear(clip: Clip, work: Path, view: View) -> Waveform:
 def features_of(
     clips: list[Clip], work: Path, view: View, extract: Callable[[Waveform], Features]
 ) -> Features:
-    """The features (clips, size) of whole clips under a view, one clip at a time: no padding."""
-    return np.stack([extract(hear(clip, work, view)) for clip in clips])
+    """The features (clips, size) of whole clips under a view, each clip by itself: no padding."""
+    with ThreadPoolExecutor(usable_cpus()) as pool:
+        return np.stack(list(pool.map(lambda clip: extract(hear(clip, work, view)), clips)))

@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_detect import Detector
+from edge_detect import Detector, Windowing
+from edge_detect.audio import load_audio
 from edge_detect.store import file_sha256, open_package
 from tests.conftest import FIXTURES, WRITERS
 
 MEGABYTE = 1e6
+RATE = 16_000
 FIXTURES_MANIFEST = (FIXTURES / "manifest.csv").read_text(encoding="utf-8")
 CLIPS = [row["path"] for row in csv.DictReader(FIXTURES_MANIFEST.splitlines())]
 
@@ -59,3 +61,19 @@ def test_every_container_is_answered(
     detection = detector.predict(containers[ending])
     assert detection.spoof_probability == detection.probabilities["spoof"]
     assert detection.duration_s == pytest.approx(5.3, abs=0.06)
+
+
+@pytest.mark.parametrize("engine", ["pico_en_gb", "espeakng_en_us", "flite_en_slt"])
+@pytest.mark.parametrize("voice", ["librivox_en_austen", "asterisk_it_flora", "armelle_fr"])
+def test_a_synthetic_insert_is_on_the_timeline(voice: str, engine: str) -> None:
+    real = load_audio(FIXTURES / "real" / f"{voice}.opus", RATE)
+    spoof = load_audio(FIXTURES / "synthetic" / f"{engine}.opus", RATE)
+    parts = [np.resize(real, 20 * RATE), np.resize(spoof, 5 * RATE), np.resize(real, 15 * RATE)]
+    detector = Detector.load(device="cpu", threshold=0.5, windowing=Windowing(mode="windows"))
+    detection = detector.predict((np.concatenate(parts), RATE))
+    [insert] = [segment for segment in detection.segments if segment.state == "spoof"]
+    hop = Windowing.hop_seconds
+    assert abs(insert.start_s - 20) <= hop
+    assert abs(insert.end_s - 25) <= hop
+    suspect = max(detection.windows, key=lambda window: window.spoof_probability or 0)
+    assert 20 <= (suspect.start_s + suspect.end_s) / 2 <= 25

@@ -55,6 +55,8 @@ LAYERS = [
     {"bench", "calibrate", "scoring", "witness"},
     {"doctor", "evaluate", "evidence", "verification"},
     {"doctor_report", "evidence_page", "verification_report"},
+    {"command"},
+    {"detect_command", "models_command"},
     {"cli"},
     {"__init__", "__main__"},
 ]

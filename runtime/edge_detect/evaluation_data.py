@@ -104,7 +104,7 @@ def real_labels(
             raise DatasetError(f"no clip has the label {name!r} (--bonafide-label); there: {there}")
     if bonafide_labels:
         return set(bonafide_labels)
-    return {label for label in labels if means_bonafide(label, manifest)}
+    return {label for label in sorted(labels) if means_bonafide(label, manifest)}
 
 
 def means_bonafide(label: str, manifest: Manifest) -> bool:

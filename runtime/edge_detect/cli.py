@@ -37,6 +37,7 @@ from edge_detect.fail_on import EXIT_FAILED
 from edge_detect.models_command import bundle_model, models
 from edge_detect.store import DEFAULT_MODEL, open_package
 from edge_detect.whole_file import check_folder, write_whole
+from edge_detect.windowing import Windowing
 
 GROUP_OPTIONS = {"--help", "--version", "--install-completion", "--show-completion"}
 
@@ -277,6 +278,7 @@ def calibrate_model(
             precision=precision,
             threads=threads,
             expected_sources=sys.maxsize,
+            windowing=Windowing(),
         )
         scored = score_folders(detector, folders, bar_on_terminal)
         for failure in scored.failures:

@@ -44,7 +44,7 @@ from edge_detect.precision import AUTO
 from edge_detect.session import GraphSession, Stop, Tensor
 from edge_detect.store import DEFAULT_MODEL, ModelPackage, open_package
 from edge_detect.timeline import merge
-from edge_detect.windowing import DEFAULT_WINDOWING, Mode, Windowing
+from edge_detect.windowing import LONG_IN_WINDOWS, Mode, Windowing
 from edge_detect.windows import (
     Excerpt,
     Judged,
@@ -71,7 +71,7 @@ class Detector:
         threads: int | None,
         fetching: Fetching = DEFAULT_FETCHING,
         expected_sources: int = 1,
-        windowing: Windowing = DEFAULT_WINDOWING,
+        windowing: Windowing = LONG_IN_WINDOWS,
         threshold: float | None = None,
         jobs: int | None = None,
         profile: CalibrationProfile | None = None,
@@ -108,7 +108,7 @@ class Detector:
         threads: int | None = None,
         fetching: Fetching = DEFAULT_FETCHING,
         expected_sources: int = 1,
-        windowing: Windowing = DEFAULT_WINDOWING,
+        windowing: Windowing = LONG_IN_WINDOWS,
         threshold: float | None = None,
         jobs: int | None = None,
         profile: str | os.PathLike[str] | None = None,
@@ -122,7 +122,8 @@ class Detector:
         Single sources and batches run best in different sessions, each with the weights in memory
         and opened when it is first used: `expected_sources` tells how many sources one call will
         have, so that the right one is opened here. `windowing` says which sources are judged in
-        windows; `jobs` is how many sources of a batch are answered side by side, None for as many
+        windows, those above 2 min where it is not given (the command takes `Windowing()`: above
+        30 s); `jobs` is how many sources of a batch are answered side by side, None for as many
         as threads; `threshold`, a spoof probability, takes the place of the model's own decision,
         and so does `profile`, a file that `edge-detect calibrate` made for this model, by which
         every probability is calibrated, too. The graphs are checked against the manifest's sha256

@@ -56,7 +56,8 @@ class Windowing:
         return max(1, round(window)), max(1, round(hop))
 
 
-DEFAULT_WINDOWING = Windowing()
+LONG_IN_WINDOWS = Windowing(whole_seconds=MAX_SECONDS)
+"""Whole as long as that is possible: the numbers are a training pipeline's up to there."""
 
 # For what compares numbers with those of a training pipeline, which has no windows.
 WHOLE = Windowing(mode="whole")

@@ -102,9 +102,12 @@ def test_a_file_is_the_mean_of_its_windows_or_of_the_most_suspicious(
 
 
 def test_the_length_decides_unless_the_caller_does(tiny: Path, long: Waveform) -> None:
-    by_length = Detector.load(tiny, device="cpu")
+    by_length = Detector.load(tiny, device="cpu", windowing=Windowing())
     assert by_length.predict((long[: 30 * RATE], RATE)).mode == "whole"
     assert by_length.predict((long[: 30 * RATE + 1], RATE)).mode == "windows"
+    as_trained = Detector.load(tiny, device="cpu")
+    assert as_trained.predict((np.resize(long, 120 * RATE), RATE)).mode == "whole"
+    assert as_trained.predict((np.resize(long, 121 * RATE), RATE)).mode == "windows"
     whole = Detector.load(tiny, device="cpu", windowing=Windowing(mode="whole"))
     assert whole.predict((long, RATE)).mode == "whole"
     with pytest.raises(errors.TooLong, match="judge it in windows or cut it"):
@@ -123,7 +126,7 @@ def test_a_batch_gives_what_single_files_give(tiny: Path, long: Waveform) -> Non
 
 
 def test_silence_from_end_to_end(tiny: Path) -> None:
-    detector = Detector.load(tiny, device="cpu")
+    detector = Detector.load(tiny, device="cpu", windowing=Windowing())
     with pytest.raises(errors.NoSpeech, match="none of its 19 windows is louder than -70 dBFS"):
         detector.predict((np.zeros(40 * RATE, np.float32), RATE))
 
@@ -163,8 +166,10 @@ def test_the_file_is_closed_and_read_once(tiny: Path, tmp_path: Path, long: Wave
     blocks = [piece.samples for piece in decoded_pieces(tmp_path / "long.flac")]
     assert max(map(len, blocks)) <= 4096
     assert sum(map(len, blocks)) == len(long)
-    from_file = Detector.load(tiny, device="cpu").predict(tmp_path / "long.flac")
-    from_array = Detector.load(tiny, device="cpu").predict((long, RATE))
+    detector = Detector.load(tiny, device="cpu", windowing=Windowing())
+    from_file = detector.predict(tmp_path / "long.flac")
+    from_array = detector.predict((long, RATE))
+    assert from_file.mode == "windows"
     assert from_file.spoof_probability == pytest.approx(from_array.spoof_probability, abs=1e-3)
 
 

@@ -201,9 +201,7 @@ class Detector:
             AudioError: the source can't be judged.
             InferenceError: onnxruntime failed on it.
         """
-        if self._encoder.workers > 1:
-            return self._detect_side_by_side(source)
-        return self._detect(source, self._encoder.for_singles())
+        return self._detect_alone(source)
 
     def predict_batch(self, sources: Iterable[Source | Failure]) -> Iterator[Detection | Failure]:
         """A detection or a failure for each source, in order, each as soon as it is known.
@@ -220,7 +218,7 @@ class Detector:
         many = not isinstance(sources, Sized) or self._encoder.runs_concurrently(len(sources))
         if many and self._encoder.workers > 1:
             return self._answer_concurrently(sources)
-        return (self._answer(source, self._encoder.for_singles()) for source in sources)
+        return (self._answer(source, self._detect_alone) for source in sources)
 
     def _answer_concurrently(
         self, sources: Iterable[Source | Failure]
@@ -228,17 +226,17 @@ class Detector:
         session, stop = self._encoder.for_workers(), Stop()
 
         def answer(source: Source | Failure) -> Detection | Failure:
-            return self._answer(source, session, stop)
+            return self._answer(source, partial(self._detect, session=session, stop=stop))
 
         yield from answers_in_order(answer, sources, self._encoder.workers, stop.set)
 
     def _answer(
-        self, source: Source | Failure, session: GraphSession, stop: Stop | None = None
+        self, source: Source | Failure, detect: Callable[[Source], Detection]
     ) -> Detection | Failure:
         if isinstance(source, Failure):
             return source
         try:
-            return self._detect(source, session, stop)
+            return detect(source)
         except EdgeDetectError as error:
             # Frames and causes hold the source's content: a list of failures would keep it all.
             error.__traceback__ = error.__cause__ = error.__context__ = None
@@ -252,8 +250,10 @@ class Detector:
 
         return self._detect_by(source, session, judge, stop)
 
-    def _detect_side_by_side(self, source: Source) -> Detection:
+    def _detect_alone(self, source: Source) -> Detection:
         """One source; where it is judged in windows, as many at a time as there are threads."""
+        if self._encoder.workers == 1:
+            return self._detect(source, self._encoder.for_singles())
         stop = Stop()
 
         def judge(recording: Iterable[Excerpt]) -> Iterator[Judged]:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from edge_detect import Detector
+from edge_detect import Detector, Windowing
 from edge_detect.audio import OpenFile
 from edge_detect.decoding import Decoded
 from edge_detect.detection import NO_SPEECH, Detection, Threshold
@@ -91,7 +91,7 @@ def test_an_envelope_does_not_grow() -> None:
 
 
 def test_what_is_drawn_is_what_was_answered(decided: Callable[..., Path], recording: Path) -> None:
-    detector = Detector.load(decided(), device="cpu")
+    detector = Detector.load(decided(), device="cpu", windowing=Windowing())
     detection, course = course_by(detector, recording)
     assert detection == replace(detector.predict(recording), source="clip.wav")
     svg = draw_svg(course)

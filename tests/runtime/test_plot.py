@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from edge_detect import Detector, Windowing
+from edge_detect import Detector
 from edge_detect.audio import OpenFile
 from edge_detect.decoding import Decoded
 from edge_detect.detection import NO_SPEECH, Detection, Threshold

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from edge_detect import Detector, Failure, Fetching
+from edge_detect import Detector, Failure, Fetching, Windowing
 from edge_detect.detection import Detection
 from edge_detect.errors import FileUnreadable
 from edge_detect.store import open_package
@@ -195,7 +195,7 @@ def test_a_file_that_changes_while_it_is_judged(
 ) -> None:
     path = tmp_path / "clip.wav"
     soundfile.write(path, np.resize(speech, (40 if windows else 5) * RATE), RATE)
-    detector = Detector.load(tiny, device="cpu")
+    detector = Detector.load(tiny, device="cpu", windowing=Windowing())
     witness = Witness(str(path), None, Fetching(), digest=True)
     judge = detector.predict_batch
 

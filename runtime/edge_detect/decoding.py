@@ -26,6 +26,9 @@ NO_SAMPLES: Waveform = np.empty(0, np.float32)
 # so a larger block would lose more of a damaged file.
 BLOCK_FRAMES = 4096
 
+# soundfile seeks behind every block, and in an MP3 a seek costs the more the later it is.
+MP3_BLOCK_FRAMES = 16 * BLOCK_FRAMES
+
 MIN_SAMPLE_RATE = 1_000
 MAX_SAMPLE_RATE = 768_000
 
@@ -155,8 +158,9 @@ def behind_break(file: BinaryIO, sample_rate: int, frames: int) -> Iterator[Deco
 
 def read_block(sound: soundfile.SoundFile) -> Waveform:
     """The next samples, float32 (samples, channels); none at the end and where it is damaged."""
+    frames = MP3_BLOCK_FRAMES if sound.format == "MP3" else BLOCK_FRAMES
     try:
-        block: Waveform = sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
+        block: Waveform = sound.read(frames, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError:
         return NO_SAMPLES
     return block

@@ -33,7 +33,13 @@ from edge_detect.command import (
 from edge_detect.detection import BYTES_NAME, Failure
 from edge_detect.fail_on import FailOn, Tally
 from edge_detect.fetching import Fetching
-from edge_detect.inputs import STANDARD_INPUT, check_standard_input, expand, read_list
+from edge_detect.inputs import (
+    STANDARD_INPUT,
+    Selection,
+    check_standard_input,
+    expand,
+    read_list,
+)
 from edge_detect.output import Format, Result, write_results
 from edge_detect.precision import AUTO
 from edge_detect.resuming import finished, growing, remaining
@@ -159,11 +165,7 @@ def detect(
         )
     prepare_standard_error()
     with exit_on_error():
-        names = [*(files or []), *(read_list(files_from) if files_from else [])]
-        if not names:
-            raise typer.BadParameter("give at least one, or --files-from", param_hint="FILE...")
-        selection = chosen_files(include, exclude)
-        items = list(expand(names, selection))
+        items = items_given(files or [], files_from, chosen_files(include, exclude))
         if drawn and len(items) > 1:
             raise typer.BadParameter(
                 f"are for one file, not for {len(items)}", param_hint="--plot and --report"
@@ -232,6 +234,16 @@ class Run:
         except KeyboardInterrupt:
             self.interrupted = True
             sys.stderr.write("interrupted: what follows was not answered\n")
+
+
+def items_given(
+    files: Sequence[str], files_from: str | None, selection: Selection
+) -> list[str | Failure]:
+    """The files and addresses that are named, folders as what is meant of them."""
+    names = [*files, *(read_list(files_from) if files_from else [])]
+    if not names:
+        raise typer.BadParameter("give at least one, or --files-from", param_hint="FILE...")
+    return list(expand(names, selection))
 
 
 def read_input(items: Iterable[str | Failure]) -> Sequence[str | bytes | Failure]:

@@ -1,6 +1,5 @@
 """One source while it is judged: what its content is, how it is encoded, how it looks."""
 
-import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,8 +12,7 @@ from edge_detect.detector import Detector
 from edge_detect.envelope import Envelope
 from edge_detect.errors import EdgeDetectError, FileUnreadable
 from edge_detect.fetching import Fetching
-
-BLOCK_BYTES = 1 << 20
+from edge_detect.store import stream_sha256
 
 
 class Witness:
@@ -93,10 +91,6 @@ class Witness:
 
 
 def digest_of(file: BinaryIO) -> str:
-    """sha256 in hex of a file from its start, leaving it there."""
-    digest = hashlib.sha256()
+    """sha256 in hex of the whole of a file, wherever it was read to."""
     file.seek(0)
-    while block := file.read(BLOCK_BYTES):
-        digest.update(block)
-    file.seek(0)
-    return digest.hexdigest()
+    return stream_sha256(file)

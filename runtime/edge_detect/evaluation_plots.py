@@ -9,12 +9,11 @@ import numpy as np
 from edge_detect.rates import DetCurve, Mask, Scores
 from edge_detect.svg import Axis, frame, line, polygon, round_marks, svg, thinned
 
-# Pixels of the plots' areas.
+# Pixels: width and height of each plot's area.
 SIDE = 420
-WIDTH, HEIGHT = 640, 300
 
 # Both axes of a DET plot are normal deviates (Martin et al., 1997); its marks, and its ends.
-DET_MARKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9)
+DET_MARKS = (0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9)
 DET_LIMITS = (0.003, 0.97)
 
 SERIES_COLOURS = 8
@@ -75,22 +74,22 @@ def histogram(bonafide: Mask, scores: Scores, threshold: float, caption: str) ->
         [(value, f"{100 * value:.3g} %") for value in round_marks(0, highest)],
         lambda value: value / highest,
     )
-    parts = [frame(x, y, WIDTH, HEIGHT)]
+    parts = [frame(x, y, SIDE, SIDE)]
     for name, share in zip(("real", "synthetic"), shares, strict=True):
         parts.append(bars(share / highest, name))
-    at = WIDTH * x.place(threshold)
-    parts.append(line([(at, 0), (at, HEIGHT)], "threshold"))
-    return svg(parts, WIDTH, HEIGHT, caption)
+    at = SIDE * x.place(threshold)
+    parts.append(line([(at, 0), (at, SIDE)], "threshold"))
+    return svg(parts, SIDE, SIDE, caption)
 
 
 def bars(heights: Scores, style: str) -> str:
     """The outline of a histogram's bars, heights 0 to 1, filled."""
-    step = WIDTH / len(heights)
-    corners = [(0.0, float(HEIGHT))]
+    step = SIDE / len(heights)
+    corners = [(0.0, float(SIDE))]
     for i, height in enumerate(heights.tolist()):
-        top = HEIGHT * (1 - height)
+        top = SIDE * (1 - height)
         corners += [(i * step, top), ((i + 1) * step, top)]
-    corners.append((float(WIDTH), float(HEIGHT)))
+    corners.append((float(SIDE), float(SIDE)))
     return polygon(corners, f"bars {style}")
 
 

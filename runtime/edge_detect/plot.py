@@ -34,6 +34,13 @@ PNG = ".png"
 WIDTH, WAVE_HEIGHT, SCORE_TOP, SCORE_HEIGHT = 760, 110, 136, 220
 LINE_HEIGHT = 18
 
+# Seconds from one time beside the axis to the next, and how many have room there.
+TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
+MOST_TIMES = 8
+
+# What stands beside the score's axis.
+QUARTERS = [(value / 4, f"{25 * value} %") for value in range(5)]
+
 # So many letters of a file's name have room above a plot.
 TITLE_LENGTH = 90
 
@@ -185,32 +192,45 @@ def state_name(state: str) -> str:
 def parts(course: Course) -> Iterator[str]:
     """Both areas, the waveform's at the origin and the score's below it."""
     seconds = course.detection.duration_s
-    marks = [(value, clock_mark(value, seconds)) for value in round_marks(0, seconds)]
-    time = Axis("time", marks, lambda value: value / seconds)
+    time = Axis("time", time_marks(seconds), lambda value: value / seconds)
     peak = peak_of(course.outline)
     level = Axis(
         "waveform",
         [(value, f"{value:.2g}") for value in (-peak, 0.0, peak)],
         lambda value: (value / peak + 1) / 2,
     )
-    quarters = [(value / 4, f"{25 * value} %") for value in range(5)]
-    score = Axis("spoof probability", quarters, lambda value: value)
+    score = Axis("spoof probability", QUARTERS, lambda value: value)
     yield frame(Axis("", [], time.place), level, WIDTH, WAVE_HEIGHT)
     yield from shades(course, WAVE_HEIGHT)
     yield polygon(outline_points(course, peak), "wave")
     yield f'<g transform="translate(0 {SCORE_TOP})">'
     yield frame(time, score, WIDTH, SCORE_HEIGHT)
     yield from shades(course, SCORE_HEIGHT)
-    yield from rules(course)
+    if course.band:
+        low, high = course.band
+        yield area(0, SCORE_HEIGHT * (1 - high), WIDTH, SCORE_HEIGHT * (high - low), "band")
     for points in score_lines(course):
         pixels = ((WIDTH * x / seconds, SCORE_HEIGHT * (1 - y)) for x, y in points)
         yield line(pixels, "score")
+    if course.decision:  # in front: the scores of hours cover all that is behind them
+        at = SCORE_HEIGHT * (1 - course.decision.threshold)
+        yield line([(0, at), (WIDTH, at)], "threshold")
     yield "</g>"
 
 
-def clock_mark(value: float, seconds: float) -> str:
-    """A time beside the axis: seconds of a short recording, else minutes too."""
-    return clock(value) if seconds > 60 else f"{value:g} s"
+def time_marks(seconds: float) -> list[tuple[float, str]]:
+    """Times beside the axis: seconds of a short recording, else minutes and hours, all round."""
+    if seconds > 60:
+        return [(time, clock(time)) for time in round_times(seconds)]
+    return [(time, f"{time:g} s") for time in round_times(seconds)]
+
+
+def round_times(seconds: float) -> list[float]:
+    """Whole seconds, minutes or hours of a recording; of the shortest ones parts of a second."""
+    if seconds < TIME_STEPS[2]:
+        return round_marks(0, seconds)
+    step = next((step for step in TIME_STEPS if seconds < MOST_TIMES * step), TIME_STEPS[-1])
+    return [float(time) for time in range(0, int(seconds) + 1, step)]
 
 
 def peak_of(outline: Outline) -> float:
@@ -241,16 +261,6 @@ def shades(course: Course, height: int) -> Iterator[str]:
         start, end = segment.start_s, segment.end_s
         said = f"{clock(start)}-{clock(end)} {state_name(segment.state)}{percent(segment)}"
         yield area(scale * start, 0, scale * (end - start), height, style, said)
-
-
-def rules(course: Course) -> Iterator[str]:
-    """The inconclusive band and the threshold."""
-    if course.band:
-        low, high = course.band
-        yield area(0, SCORE_HEIGHT * (1 - high), WIDTH, SCORE_HEIGHT * (high - low), "band")
-    if course.decision:
-        at = SCORE_HEIGHT * (1 - course.decision.threshold)
-        yield line([(0, at), (WIDTH, at)], "threshold")
 
 
 def score_lines(course: Course) -> Iterator[list[tuple[float, float]]]:
@@ -311,16 +321,15 @@ def draw_score(course: Course, axes: Any) -> None:
     shade(course, axes)
     if course.band:
         axes.axhspan(*course.band, color="#5b6576", alpha=0.2, linewidth=0)
-    if course.decision:
-        axes.axhline(course.decision.threshold, color="#1c2330", linestyle="--", linewidth=1)
     for points in score_lines(course):
         axes.plot(*zip(*points, strict=True), color="#1f6fd1", linewidth=1.6)
-    axes.set(
-        xlim=(0, course.detection.duration_s),
-        ylim=(0, 1),
-        ylabel="spoof probability",
-        xlabel="time (s)",
-    )
+    if course.decision:
+        threshold = course.decision.threshold
+        axes.axhline(threshold, color="#1c2330", linestyle="--", linewidth=1, zorder=3)
+    seconds = course.detection.duration_s
+    axes.set_xticks(*zip(*time_marks(seconds), strict=True))
+    axes.set_yticks(*zip(*QUARTERS, strict=True))
+    axes.set(xlim=(0, seconds), ylim=(0, 1), ylabel="spoof probability", xlabel="time")
 
 
 def shade(course: Course, axes: Any) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 # Pixels around a plot's area, for labels.
-LEFT, RIGHT, TOP, BOTTOM = 66, 18, 14, 50
+LEFT, RIGHT, TOP, BOTTOM = 66, 30, 14, 50
 
 
 @dataclass(frozen=True)

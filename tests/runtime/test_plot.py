@@ -17,7 +17,7 @@ from edge_detect.audio import OpenFile
 from edge_detect.decoding import Decoded
 from edge_detect.detection import NO_SPEECH, Detection, Threshold
 from edge_detect.envelope import COLUMNS, Envelope
-from edge_detect.plot import Course, draw_page, draw_svg, notes, score_lines, steps
+from edge_detect.plot import Course, draw_page, draw_svg, notes, score_lines, steps, time_marks
 from edge_detect.windowing import Windowing
 from tests.conftest import Waveform
 from tests.runtime.test_cli import run
@@ -135,6 +135,21 @@ def test_steps_meet_halfway_through_what_windows_share(tiny: Path, recording: Pa
     assert [start for start, _, _ in found][:4] == [0, 3, 5, 7]
     assert found[-1][1] == 37
     assert [score for *_, score in found] == [w.spoof_probability for w in detection.windows]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "texts"),
+    [
+        (0.4, ["0 s", "0.1 s", "0.2 s", "0.3 s", "0.4 s"]),
+        (5.3, ["0 s", "1 s", "2 s", "3 s", "4 s", "5 s"]),
+        (50.6, ["0 s", "10 s", "20 s", "30 s", "40 s", "50 s"]),
+        (1_260, ["0:00", "5:00", "10:00", "15:00", "20:00"]),
+        (36_000, ["0:00", "2:00:00", "4:00:00", "6:00:00", "8:00:00", "10:00:00"]),
+        (100 * 3_600, ["0:00", "24:00:00", "48:00:00", "72:00:00", "96:00:00"]),
+    ],
+)
+def test_times_are_round(seconds: float, texts: list[str]) -> None:
+    assert [text for _, text in time_marks(seconds)] == texts
 
 
 def test_a_name_draws_nothing(tiny: Path, speech_path: Path) -> None:

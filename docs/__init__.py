@@ -1,0 +1,1 @@
+"""The documentation: its pages, what makes them, and the README's pictures."""

@@ -19,6 +19,7 @@ from edge_detect.command import (
     DeviceOption,
     ExcludeOption,
     IncludeOption,
+    Judging,
     ModelOption,
     PrecisionOption,
     ReportFormat,
@@ -26,6 +27,7 @@ from edge_detect.command import (
     bar_on_terminal,
     chosen_files,
     exit_on_error,
+    exit_on_refused_output,
     given,
     known_models,
     prepare_standard_error,
@@ -96,7 +98,8 @@ app.command(hidden=True)(detect)
 
 def main() -> None:
     """Entry point of the console script."""
-    app()
+    with exit_on_refused_output():
+        app()
 
 
 def print_version(wanted: bool) -> None:
@@ -192,7 +195,6 @@ def evaluate_model(
     prepare_standard_error()
     with exit_on_error():
         from edge_detect.conditions import ALL
-        from edge_detect.detector import Detector  # onnxruntime: 0.3 s that --help doesn't need
         from edge_detect.evaluate import evaluate
         from edge_detect.evaluation_page import render_page
         from edge_detect.evaluation_report import report_json, write_table
@@ -200,13 +202,7 @@ def evaluate_model(
         for file in (output, html):
             if file is not None:
                 check_folder(file)
-        detector = Detector.load(
-            model,
-            device=device,
-            precision=precision,
-            threads=threads,
-            expected_sources=sys.maxsize,
-        )
+        detector = Judging(model, device, precision, threads).load()
         report = evaluate(
             detector,
             data,
@@ -266,20 +262,12 @@ def calibrate_model(
         from edge_detect.calibration import check_share
         from edge_detect.calibration_profile import format_profile
         from edge_detect.calibration_report import write_json, write_table
-        from edge_detect.detector import Detector  # onnxruntime: 0.3 s that --help doesn't need
 
         given("--false-positive-rate", lambda: check_share(false_positive_rate, "the rate"))
         check_folder(output)
         folders = LabelledFolders.find(real, fake, chosen_files(include, exclude))
         folders.check_enough(false_positive_rate)
-        detector = Detector.load(
-            model,
-            device=device,
-            precision=precision,
-            threads=threads,
-            expected_sources=sys.maxsize,
-            windowing=Windowing(),
-        )
+        detector = Judging(model, device, precision, threads, windowing=Windowing()).load()
         scored = score_folders(detector, folders, bar_on_terminal)
         for failure in scored.failures:
             print_error(failure.error)

@@ -1,21 +1,28 @@
 """What the subcommands share: options, errors that become exit codes, standard streams."""
 
+import errno
 import io
 import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Literal, TextIO, TypeAlias, TypeVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TextIO, TypeAlias, TypeVar
 
 import typer
 
 from edge_detect.detection import Device
 from edge_detect.errors import EdgeDetectError, ModelError, TruncatedAudio
 from edge_detect.fail_on import EXIT_FAILED
-from edge_detect.fetching import Fetching
+from edge_detect.fetching import DEFAULT_FETCHING, Fetching
 from edge_detect.inputs import SOUND, Selection
 from edge_detect.store import installed_packages
+from edge_detect.windowing import LONG_IN_WINDOWS, Windowing
+
+if TYPE_CHECKING:
+    from edge_detect.detector import Detector
 
 Item = TypeVar("Item")
 
@@ -25,6 +32,9 @@ EXIT_MODEL = 3
 EXIT_INTERRUPTED = 130
 
 MEGABYTE = 1_000_000
+
+# How the system refuses to write to a disk that is full or broken, or past a limit.
+REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def known_models(incomplete: str) -> list[str]:
@@ -72,6 +82,38 @@ ExcludeOption = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class Judging:
+    """How clips are judged, by the options of a command."""
+
+    model: str
+    device: Device
+    precision: str
+    threads: int | None
+    fetching: Fetching = DEFAULT_FETCHING
+    windowing: Windowing = LONG_IN_WINDOWS
+    threshold: float | None = None
+    jobs: int | None = None
+    profile: Path | None = None
+
+    def load(self, expected_sources: int = sys.maxsize) -> "Detector":
+        """The detector that judges so; raises what `Detector.load` does."""
+        from edge_detect.detector import Detector  # onnxruntime: 0.3 s that --help doesn't need
+
+        return Detector.load(
+            self.model,
+            device=self.device,
+            precision=self.precision,
+            threads=self.threads,
+            fetching=self.fetching,
+            expected_sources=expected_sources,
+            windowing=self.windowing,
+            threshold=self.threshold,
+            jobs=self.jobs,
+            profile=self.profile,
+        )
+
+
 def given(name: str, make: Callable[[], Item]) -> Item:
     """What an option makes, or the usage error that names it."""
     try:
@@ -117,9 +159,37 @@ def exit_on_error() -> Iterator[None]:
     except EdgeDetectError as error:
         print_error(error)
         raise typer.Exit(EXIT_MODEL if isinstance(error, ModelError) else EXIT_FAILED) from error
+    except PermissionError as error:  # pathlib's, where it may not look what a path is
+        sys.stderr.write(
+            f"error: can't look at {error.filename!r}: {error.strerror}; change its rights\n"
+        )
+        raise typer.Exit(EXIT_FAILED) from error
     except KeyboardInterrupt as interrupt:
         sys.stderr.write("interrupted\n")
         raise typer.Exit(EXIT_INTERRUPTED) from interrupt
+
+
+@contextmanager
+def exit_on_refused_output() -> Iterator[None]:
+    """Turn a standard output that takes no more into one line and an exit code.
+
+    It is flushed here: what is refused when the interpreter ends would be told by a traceback.
+    """
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in {*REFUSED, errno.EPIPE}:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is buffered
+        if error.errno in REFUSED:
+            sys.stderr.write(
+                f"error: can't write to standard output: {error.strerror}; free space or write "
+                "elsewhere\n"
+            )
+        sys.exit(EXIT_FAILED)
 
 
 def print_error(error: EdgeDetectError) -> None:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -17,6 +17,7 @@ from edge_detect.command import (
     DownloadTimeoutOption,
     ExcludeOption,
     IncludeOption,
+    Judging,
     MaxDownloadOption,
     ModelOption,
     PrecisionOption,
@@ -41,8 +42,9 @@ from edge_detect.inputs import (
     read_list,
 )
 from edge_detect.output import Format, Result, write_results
+from edge_detect.parquet import check_parquet
 from edge_detect.precision import AUTO
-from edge_detect.resuming import finished, growing, remaining
+from edge_detect.resuming import Basis, finished, growing, remaining
 from edge_detect.store import DEFAULT_MODEL
 from edge_detect.whole_file import check_folder, whole_or_nothing
 from edge_detect.windowing import Mode, Windowing
@@ -55,6 +57,66 @@ if TYPE_CHECKING:
 # What a plot and a report can be, by the endings of their names.
 PLOTS = (".svg", ".html", ".png")
 REPORTS = (".json", ".html")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What becomes of the answers, by the options."""
+
+    form: Format
+    timeline: bool
+    output: Path | None
+    resume: bool
+    plot: Path | None
+    report: Path | None
+
+    @property
+    def drawn(self) -> list[Path]:
+        """What is written of one file besides its answer."""
+        return [path for path in (self.plot, self.report) if path]
+
+    @property
+    def grows(self) -> bool:
+        """Whether an interrupted run can be resumed."""
+        return self.output is not None and self.form == "jsonl"
+
+    def check_usage(self) -> None:
+        """Refuse options that don't go together; raises the usage error."""
+        if self.resume and not self.grows:
+            raise typer.BadParameter("needs --output and --format jsonl", param_hint="--resume")
+        if self.form == "parquet" and not self.output:
+            raise typer.BadParameter("parquet needs --output FILE", param_hint="--format")
+        if self.timeline and self.form != "table":
+            raise typer.BadParameter(
+                "is for the table; the others have it", param_hint="--timeline"
+            )
+        given("--plot", lambda: check_ending(self.plot, PLOTS))
+        given("--report", lambda: check_ending(self.report, REPORTS))
+        if self.drawn and (self.resume or len({*self.drawn, self.output}) <= len(self.drawn)):
+            raise typer.BadParameter(
+                "need a file each, and no --resume", param_hint="--plot and --report"
+            )
+
+    def check_possible(self, files: int) -> None:
+        """Refuse what can't be written of so many files, before work is done for it.
+
+        Raises:
+            OutputError: a folder or a package is missing.
+            BadParameter: the files are too many.
+        """
+        if self.drawn and files > 1:
+            raise typer.BadParameter(
+                f"are for one file, not for {files}", param_hint="--plot and --report"
+            )
+        for path in (self.output, *self.drawn):
+            if path:
+                check_folder(path)
+        if self.output and self.form == "parquet":
+            check_parquet(self.output)
+        if self.plot:
+            from edge_detect.plot import check_plot
+
+            check_plot(self.plot)
 
 
 def detect(
@@ -118,7 +180,7 @@ def detect(
         str | None, typer.Option(metavar="LIST", help="A file with a name on each line.")
     ] = None,
     form: Annotated[
-        Format, typer.Option("--format", help="What is written to standard output.")
+        Format, typer.Option("--format", help="Of the results; parquet needs --output.")
     ] = "table",
     timeline: Annotated[
         bool, typer.Option("--timeline", help="Draw each file's windows below the table.")
@@ -143,93 +205,99 @@ def detect(
     download_timeout: DownloadTimeoutOption = Fetching.seconds,
 ) -> None:
     """Give a verdict on each file, folder or address; - is standard input."""
-    fetching = fetching_limits(allow_host, max_download, download_timeout)
-    windowing = given(
-        "--window, --hop or --max-whole",
-        lambda: Windowing(mode, max_whole, window, hop, top_k, min_speech),
+    judging = Judging(
+        model,
+        device,
+        precision,
+        threads,
+        fetching_limits(allow_host, max_download, download_timeout),
+        given(
+            "--window, --hop or --max-whole",
+            lambda: Windowing(mode, max_whole, window, hop, top_k, min_speech),
+        ),
+        threshold,
+        jobs,
+        profile,
     )
-    tally = Tally(given("--fail-on", lambda: FailOn.parse(fail_on)) if fail_on else None)
+    outcome = Outcome(form, timeline, output, resume, plot, report)
+    run = Run(Tally(given("--fail-on", lambda: FailOn.parse(fail_on)) if fail_on else None))
     given("FILE...", lambda: check_standard_input(files or [], files_from))
-    if resume and not (output and form == "jsonl"):
-        raise typer.BadParameter("needs --output and --format jsonl", param_hint="--resume")
     if threshold is not None and profile:
         raise typer.BadParameter("a profile has its own; leave one out", param_hint="--threshold")
-    if timeline and form != "table":
-        raise typer.BadParameter("is for the table; the others have it", param_hint="--timeline")
-    given("--plot", lambda: check_ending(plot, PLOTS))
-    given("--report", lambda: check_ending(report, REPORTS))
-    drawn = [path for path in (plot, report) if path]
-    if drawn and (resume or len({*drawn, output}) <= len(drawn)):
-        raise typer.BadParameter(
-            "need a file each, and no --resume", param_hint="--plot and --report"
-        )
+    outcome.check_usage()
     prepare_standard_error()
     with exit_on_error():
         items = items_given(files or [], files_from, chosen_files(include, exclude))
-        if drawn and len(items) > 1:
-            raise typer.BadParameter(
-                f"are for one file, not for {len(items)}", param_hint="--plot and --report"
-            )
-        for path in [output, *drawn]:
-            if path:
-                check_folder(path)
-        if plot:
-            from edge_detect.plot import check_plot
+        outcome.check_possible(len(items))
+        judge(items, judging, outcome, run)
+    if run.exit_code:
+        raise typer.Exit(run.exit_code)
 
-            check_plot(plot)
-        from edge_detect.detector import Detector  # onnxruntime: 0.3 s that --help doesn't need
 
-        detector = Detector.load(
-            model,
-            device=device,
-            precision=precision,
-            threads=threads,
-            fetching=fetching,
-            expected_sources=len(items),
-            windowing=windowing,
-            threshold=threshold,
-            jobs=jobs,
-            profile=profile,
-        )
-        if precision == AUTO and len(detector.manifest.encoders) > 1 and sys.stderr.isatty():
-            sys.stderr.write(f"precision {detector.precision_reason}\n")
-        if resume and output:
-            items = list(remaining(items, finished(output, detector.model.sha256, tally)))
-        run = Run(tally)
-        sources = read_input(items)
-        witness = witness_of(items, sources, fetching, bool(report)) if drawn else None
-        answers = witness.answer(detector) if witness else detector.predict_batch(sources)
-        results = run.follow(standard_input_named(answers))
-        if shows_progress(len(items), form, output):
-            results = progress_bar(results, len(items))
-        with results_file(output, form, resume) as out:
-            write_results(results, detector.manifest.labels, form, out, timeline)
-            if run.interrupted and output and form == "jsonl":
-                raise typer.Exit(EXIT_INTERRUPTED)  # the part stays, for --resume
-        if witness and witness.detection:
-            write_drawn(witness, witness.detection, detector, plot, report)
-    if run.interrupted:
-        raise typer.Exit(EXIT_INTERRUPTED)
-    if tally.exit_code:
-        raise typer.Exit(tally.exit_code)
+def judge(items: Sequence[str | Failure], judging: Judging, outcome: Outcome, run: "Run") -> None:
+    """Judge every item, or those that are left to a resumed run, and write what is wanted."""
+    detector = judging.load(len(items))
+    if judging.precision == AUTO and len(detector.manifest.encoders) > 1 and sys.stderr.isatty():
+        sys.stderr.write(f"precision {detector.precision_reason}\n")
+    basis = basis_of(detector, judging)
+    output = outcome.output
+    if outcome.resume and output:
+        done = given("--resume", lambda: finished(output, basis, run.tally))
+        items = list(remaining(items, done))
+    sources = read_input(items)
+    witness = None
+    if outcome.drawn:
+        witness = witness_of(items, sources, judging.fetching, bool(outcome.report))
+    answers = witness.answer(detector) if witness else detector.predict_batch(sources)
+    results = run.follow(standard_input_named(answers))
+    if shows_progress(len(items), outcome):
+        results = progress_bar(results, len(items))
+    with results_file(outcome, basis) as out:
+        write_results(results, detector.manifest.labels, outcome.form, out, outcome.timeline)
+        if run.interrupted and outcome.grows:
+            raise typer.Exit(EXIT_INTERRUPTED)  # the part stays, for --resume
+    if witness and witness.detection:
+        write_drawn(witness, witness.detection, detector, outcome)
+
+
+def basis_of(detector: "Detector", judging: Judging) -> Basis:
+    """What the answers hang on; not where they are computed, nor what an address may give."""
+    model, windowing = detector.model, judging.windowing
+    return {
+        "--model": f"{model.name} (sha256 {model.sha256})",
+        "--precision": model.precision,
+        "--threshold": judging.threshold,
+        "--profile": f"of sha256 {detector.profile.sha256}" if detector.profile else None,
+        "--mode": windowing.mode,
+        "--max-whole": windowing.whole_seconds,
+        "--window": windowing.window_seconds,
+        "--hop": windowing.hop_seconds,
+        "--top-k": windowing.top_k,
+        "--min-speech": windowing.min_speech_seconds,
+    }
 
 
 class Run:
     """Passes results on, says each failure on standard error, and ends where it is interrupted."""
 
     def __init__(self, tally: Tally) -> None:
-        self._tally = tally
+        self.tally = tally
         self.interrupted = False
+
+    @property
+    def exit_code(self) -> int:
+        """What the run comes to."""
+        return EXIT_INTERRUPTED if self.interrupted else self.tally.exit_code
 
     def follow(self, results: Iterable[Result]) -> Iterator[Result]:
         """Yield every result; after Ctrl-C those that are there are all."""
         try:
             for result in results:
                 if isinstance(result, Failure):
-                    self._tally.add_failure()
+                    self.tally.add_failure()
                     print_error(result.error)
                 else:
-                    self._tally.add(result.spoof_probability, result.verdict)
+                    self.tally.add(result.spoof_probability, result.verdict)
                 yield result
         except KeyboardInterrupt:
             self.interrupted = True
@@ -280,8 +348,7 @@ def write_drawn(
     witness: "Witness",
     detection: "Detection",
     detector: "Detector",
-    plot: Path | None,
-    report: Path | None,
+    outcome: Outcome,
 ) -> None:
     """Write the plot and the report of one answer."""
     from edge_detect.evidence import course_of, gather_evidence
@@ -289,11 +356,13 @@ def write_drawn(
     from edge_detect.plot import write_plot
 
     course = course_of(witness, detection, detector)
-    if plot:
-        write_plot(course, plot)
-    if report:
+    if outcome.plot:
+        write_plot(course, outcome.plot)
+    if outcome.report:
         command = ("edge-detect", *sys.argv[1:])
-        write_evidence(gather_evidence(witness, detection, detector, command), course, report)
+        write_evidence(
+            gather_evidence(witness, detection, detector, command), course, outcome.report
+        )
 
 
 def standard_input_named(results: Iterable[Result]) -> Iterator[Result]:
@@ -304,12 +373,13 @@ def standard_input_named(results: Iterable[Result]) -> Iterator[Result]:
 
 
 @contextmanager
-def results_file(path: Path | None, form: Format, resume: bool) -> Iterator[TextIO]:
+def results_file(outcome: Outcome, basis: Basis) -> Iterator[TextIO]:
     """Where results are written: standard output, or a file that is there whole or not at all."""
+    path = outcome.output
     if path is None:
         yield standard_output()
-    elif form == "jsonl":
-        with growing(path, resume) as file:
+    elif outcome.form == "jsonl":
+        with growing(path, basis, outcome.resume) as file:
             yield file
     else:
         with (
@@ -319,7 +389,7 @@ def results_file(path: Path | None, form: Format, resume: bool) -> Iterator[Text
             yield file
 
 
-def shows_progress(total: int, form: Format, output: Path | None) -> bool:
+def shows_progress(total: int, outcome: Outcome) -> bool:
     """Many files on a terminal get a progress bar, unless the results run over it."""
-    streamed = form in ("jsonl", "csv") and sys.stdout.isatty() and output is None
+    streamed = outcome.form in ("jsonl", "csv") and not outcome.output and sys.stdout.isatty()
     return total > 1 and sys.stderr.isatty() and not streamed

@@ -1,4 +1,4 @@
-"""Results as a table, JSON, JSON Lines or CSV."""
+"""Results as a table, JSON, JSON Lines, CSV or Parquet."""
 
 import csv
 import json
@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 from typing import Literal, TextIO, TypeAlias
 
 from edge_detect.detection import Detection, Failure
+from edge_detect.parquet import Columns, write_rows
 from edge_detect.timeline import timeline_of
 
-Format: TypeAlias = Literal["table", "json", "jsonl", "csv"]
+Format: TypeAlias = Literal["table", "json", "jsonl", "csv", "parquet"]
 Result: TypeAlias = Detection | Failure
 Writer: TypeAlias = Callable[[Iterable[Result], tuple[str, ...], TextIO], None]
 
@@ -31,13 +32,14 @@ def write_results(
 ) -> None:
     """Write every result to `out`; JSON Lines and CSV as each one comes.
 
-    `timeline` draws each file's windows below a table.
+    `timeline` draws each file's windows below a table. Parquet goes to the bytes below `out`.
     """
     writers: dict[Format, Writer] = {
         "table": write_table_and_timelines if timeline else write_table,
         "json": write_json,
         "jsonl": write_json_lines,
         "csv": write_csv,
+        "parquet": write_parquet,
     }
     writers[form](results, labels, out)
 
@@ -100,18 +102,40 @@ def write_json_lines(results: Iterable[Result], labels: tuple[str, ...], out: Te
 
 def write_csv(results: Iterable[Result], labels: tuple[str, ...], out: TextIO) -> None:
     """One result a row, written at once, a column for each class's probability."""
-    answer = ["source", "label", "confidence", "spoof_probability", "verdict"]
-    basis = ["duration_s", "mode", "model", "model_sha256", "precision", "device", "profile_sha256"]
-    error = ["error_type", "error_message"]
-    probabilities = [f"probability_{label}" for label in labels]
-    rows = csv.DictWriter(out, [*answer, *basis, *probabilities, *error], lineterminator="\n")
+    rows = csv.DictWriter(out, [*columns(labels)], lineterminator="\n")
     rows.writeheader()
     for result in results:
-        rows.writerow(csv_row(result))
+        rows.writerow(row_of(result))
         out.flush()
 
 
-def csv_row(result: Result) -> dict[str, object]:
+def write_parquet(results: Iterable[Result], labels: tuple[str, ...], out: TextIO) -> None:
+    """The rows and columns of the CSV, with types."""
+    write_rows(columns(labels), map(row_of, results), out.buffer)
+
+
+def columns(labels: tuple[str, ...]) -> Columns:
+    """What a row has, in order."""
+    return {
+        "source": str,
+        "label": str,
+        "confidence": float,
+        "spoof_probability": float,
+        "verdict": str,
+        "duration_s": float,
+        "mode": str,
+        "model": str,
+        "model_sha256": str,
+        "precision": str,
+        "device": str,
+        "profile_sha256": str,
+        **{f"probability_{label}": float for label in labels},
+        "error_type": str,
+        "error_message": str,
+    }
+
+
+def row_of(result: Result) -> dict[str, object]:
     """The cells of one result; those it doesn't have stay empty."""
     if isinstance(result, Failure):
         return {

@@ -28,7 +28,7 @@ LAYERS = [
         "windowing",
         "workers",
     },
-    {"clips", "decoding", "fetching", "manifest", "rates", "whole_file"},
+    {"clips", "decoding", "fetching", "manifest", "parquet", "rates", "whole_file"},
     {"detection", "envelope", "label_folder", "listing", "remote", "resampling"},
     {
         "audio",
@@ -108,6 +108,7 @@ def test_no_file_imports_what_is_heavy_or_unsafe(path: Path) -> None:
     roots = {module.partition(".")[0] for module in imported_modules(path)}
     assert not roots & (HEAVY | {"pickle", "shelve", "marshal", "dill", "cloudpickle"})
     assert "onnxruntime" not in roots or path.name == "session.py"
+    assert "pyarrow" not in roots or path.name == "parquet.py"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)

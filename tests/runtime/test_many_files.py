@@ -1,5 +1,7 @@
 """The command on folders, lists and pipes: every file once, whatever happens on the way."""
 
+import csv
+import io
 import json
 import os
 import resource
@@ -8,10 +10,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -59,15 +61,6 @@ def test_which_files_of_a_folder(tiny: Path, folder: Path) -> None:
     none = run("--model", tiny, folder, "--include", "*.xyz")
     assert none.returncode == 1
     assert none.stderr == f"error: no file in {str(folder)!r} is one of *.xyz; give --include\n"
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
-def test_a_folder_that_can_not_be_read(tiny: Path, folder: Path) -> None:
-    (folder / "b").chmod(0)
-    result = run("--model", tiny, folder, "--exclude", "broken*")
-    (folder / "b").chmod(0o755)
-    assert result.returncode == 1
-    assert f"error: can't read the folder {str(folder / 'b')!r}: Permission" in result.stderr
 
 
 def test_a_list_and_standard_input(tiny: Path, folder: Path, speech_path: Path) -> None:
@@ -199,39 +192,17 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     assert (tmp_path / "again.jsonl").read_bytes() == output.read_bytes()
 
 
-def test_a_run_is_not_resumed_with_another_model(
-    tiny: Path, decided: Callable[..., Path], tmp_path: Path, speech_path: Path
-) -> None:
-    line = run("--model", tiny, speech_path, "--format", "jsonl").stdout
-    (tmp_path / ".o.jsonl.part").write_text(line, encoding="utf-8")
-    args = (speech_path, "--format", "jsonl", "--output", tmp_path / "o.jsonl", "--resume")
-    other = run("--model", decided(), *args)
-    assert other.returncode == 1
-    assert "has results of the model" in other.stderr
-    same = run("--model", tiny, *args)
-    assert (same.returncode, (tmp_path / "o.jsonl").read_text(encoding="utf-8")) == (0, line)
-    (tmp_path / ".o.jsonl.part").write_text("no json\n", encoding="utf-8")
-    assert "holds no results of a run" in run("--model", tiny, *args).stderr
-
-
-def test_a_name_given_twice_has_two_results(tiny: Path, tmp_path: Path, speech_path: Path) -> None:
-    line = run("--model", tiny, speech_path, "--format", "jsonl").stdout
-    (tmp_path / ".o.jsonl.part").write_text(line, encoding="utf-8")
-    args = ("--format", "jsonl", "--output", tmp_path / "o.jsonl", "--resume")
-    run("--model", tiny, speech_path, speech_path, *args)
-    found = Counter(sources((tmp_path / "o.jsonl").read_text(encoding="utf-8")))
-    assert found == {str(speech_path): 2}
-
-
 def limit_file_size() -> None:
     """What this process and its children may write to a file: 4 kB."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 
 
-@pytest.mark.parametrize("form", ["json", "csv", "jsonl"])
+@pytest.mark.parametrize("form", ["table", "json", "csv", "jsonl", "parquet"])
 def test_a_disk_that_is_full(tiny: Path, tmp_path: Path, speech: Waveform, form: str) -> None:
-    many(tmp_path / "clips", speech, 40)
+    if form == "parquet":
+        pytest.importorskip("pyarrow")
+    many(tmp_path / "clips", speech, 60)
     result = subprocess.run(
         [*COMMAND, "--model", str(tiny), str(tmp_path / "clips"), "--exclude", "*7.wav",
          "--format", form, "--output", str(tmp_path / "o")],
@@ -242,7 +213,48 @@ def test_a_disk_that_is_full(tiny: Path, tmp_path: Path, speech: Waveform, form:
     assert result.returncode == 1
     [line] = result.stderr.splitlines()
     assert line.startswith(f"error: can't write {str(tmp_path / 'o')!r}: File too large; free")
-    assert not (tmp_path / "o").exists()
+    left = {path.name for path in tmp_path.iterdir()} - {"clips"}
+    assert left == ({".o.part"} if form == "jsonl" else set())  # for --resume
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--format", "table"),
+        ("--format", "json"),
+        ("--format", "jsonl"),
+        ("--format", "csv"),
+        ("models", "list"),
+        ("--help",),
+    ],
+    ids=" ".join,
+)
+def test_a_standard_output_that_is_full(
+    tiny: Path, speech_path: Path, args: tuple[str, ...]
+) -> None:
+    judged = ["--model", str(tiny), str(speech_path)] if args[0] == "--format" else []
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [*COMMAND, *args, *judged], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert result.returncode == 1
+    assert result.stderr == (
+        "error: can't write to standard output: No space left on device; free space or write "
+        "elsewhere\n"
+    )
+
+
+@pytest.mark.parametrize("form", ["table", "json", "jsonl", "csv"])
+def test_a_pipe_that_nobody_reads(tiny: Path, tmp_path: Path, speech: Waveform, form: str) -> None:
+    many(tmp_path / "clips", speech, 5)
+    command = [*COMMAND, "--model", str(tiny), str(tmp_path / "clips"), "--format", form]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
 
 
 def test_a_closed_pipe_is_no_error(tiny: Path, tmp_path: Path, speech: Waveform) -> None:
@@ -267,3 +279,89 @@ def test_the_timeline_stands_below_the_table(tiny: Path, tmp_path: Path, speech_
     assert len(bar) == 80
     assert segments[0].startswith("  0:00-0:0")
     assert segments[-1].split()[0].endswith("-0:05")
+
+
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize("form", ["table", "json", "jsonl", "csv"])
+def test_a_name_that_is_no_utf8(
+    tiny: Path, tmp_path: Path, speech_path: Path, form: str, listed: bool
+) -> None:
+    name = bytes(tmp_path) + b"/caf\xe9.opus"
+    Path(os.fsdecode(name)).write_bytes(speech_path.read_bytes())
+    (tmp_path / "names").write_bytes(name + b"\n" + bytes(tmp_path) + b"/\xff.wav\n")
+    given = (
+        ["--files-from", tmp_path / "names"] if listed else [name, bytes(tmp_path) + b"/\xff.wav"]
+    )
+    result = subprocess.run(
+        [*COMMAND, "--model", tiny, *given, "--format", form], capture_output=True
+    )
+    assert result.returncode == 1
+    assert result.stderr.startswith(b"error: no file '")
+    assert b"\\udcff.wav'; check the path\n" in result.stderr
+    if form in ("table", "csv"):
+        assert name in result.stdout
+        return
+    records = (
+        [json.loads(line) for line in result.stdout.splitlines()]
+        if form == "jsonl"
+        else (json.loads(result.stdout)["results"])
+    )
+    assert [os.fsencode(record["source"]) for record in records] == [
+        name, bytes(tmp_path) + b"/\xff.wav",
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def lengthy(speech: Waveform, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Four clips, a broken one, and one that is judged for long."""
+    folder = tmp_path_factory.mktemp("lengthy")
+    names = many(folder / "clips", speech, 4)
+    (folder / "broken.wav").write_bytes(b"broken")
+    soundfile.write(folder / "long.wav", np.resize(speech, 300 * 16_000), 16_000)
+    return [*names, str(folder / "broken.wav"), str(folder / "long.wav")]
+
+
+@pytest.mark.parametrize("form", ["table", "json", "jsonl", "csv", "parquet"])
+@pytest.mark.parametrize("into_file", [False, True])
+def test_an_interrupt_keeps_what_is_done(
+    tiny: Path, lengthy: list[str], tmp_path: Path, form: str, into_file: bool
+) -> None:
+    if form == "parquet":
+        pytest.importorskip("pyarrow")
+        if not into_file:
+            return
+    output = tmp_path / "o"
+    command = [*COMMAND, "--model", str(tiny), *lengthy, "--hop", "0.1", "--format", form]
+    process = subprocess.Popen(
+        [*command, *(["--output", str(output)] if into_file else [])],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith(b"error: ")  # the long one is the next
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    printed, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said == b"interrupted: what follows was not answered\n"
+    if into_file and form == "jsonl":
+        output = tmp_path / ".o.part"
+    content = output.read_bytes() if into_file else printed
+    assert names_in(content, form) == lengthy[: 4 if form == "table" else 5]
+
+
+def names_in(content: bytes, form: str) -> list[str]:
+    """The sources in results of that form."""
+    if form == "table":
+        return [line.split()[0].decode() for line in content.splitlines()[1:]]
+    if form == "csv":
+        return [row["source"] for row in csv.DictReader(io.StringIO(content.decode()))]
+    if form == "parquet":
+        from pyarrow.parquet import read_table
+
+        names: list[str] = read_table(io.BytesIO(content))["source"].to_pylist()
+        return names
+    if form == "json":
+        return [record["source"] for record in json.loads(content)["results"]]
+    records = map(json.loads, content.splitlines())
+    return [record["source"] for record in records if "source" in record]

@@ -22,7 +22,8 @@ class DefaultModel(BuildHookInterface):
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         graphs = [*manifest["encoders"], manifest["classifier"]]
         weights = [graph["weights"] for graph in graphs if graph["weights"]]
-        named = [*graphs, *weights, *manifest["golden"]]
+        recorded = [graph["recorded"] for graph in graphs if graph["recorded"]]
+        named = [*graphs, *weights, *manifest["golden"], *recorded]
         for entry in named:
             digest = hashlib.sha256((folder / entry["file"]).read_bytes()).hexdigest()
             if digest != entry["sha256"]:

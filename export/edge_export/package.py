@@ -34,6 +34,7 @@ from edge_export.parity import Reference, prove_probabilities
 from edge_export.prepared import PreparedEncoder, Proven, trust
 from edge_export.probes import Probe, golden_probes
 from edge_export.quality import MAX_FLIP_RATE, judge_graph, quality_clips
+from edge_export.recording import with_recorded
 from edge_export.whole import whole_or_nothing
 
 if TYPE_CHECKING:
@@ -230,6 +231,7 @@ def finish_package(
         parity=prove_probabilities(encoder.parity, proven.pairs, head, session),
         versions=encoder.versions | {package: version(package) for package in HEAD_EXPORTERS},
     )
+    manifest = with_recorded(manifest, folder)
     (folder / MANIFEST_FILE).write_text(format_manifest(manifest), encoding="utf-8")
     (folder / CARD_FILE).write_text(render_card(manifest, description.card), encoding="utf-8")
 

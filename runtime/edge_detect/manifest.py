@@ -12,7 +12,7 @@ from typing import Any
 from edge_detect.errors import InvalidManifest
 from edge_detect.records import InvalidRecord, UnknownKey, build, require
 
-SCHEMA = 3
+SCHEMA = 4
 MANIFEST_FILE = "manifest.json"
 
 DEVICES = ("cpu", "cuda")
@@ -24,6 +24,9 @@ SINCE_SCHEMA_2: dict[str, Any] = {
     "speedup": {},
     "weights": None,
 }
+
+# What schemas 1 to 3 didn't.
+SINCE_SCHEMA_4: dict[str, Any] = {"recorded": None}
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,22 @@ class WeightsFile:
 
 
 @dataclass(frozen=True)
+class Recorded:
+    """What a graph of lower precision itself answered at export; `recorded.py` says what for."""
+
+    file: str
+    """Embeddings, little-endian float32 (excerpts, hidden), relative to the package folder."""
+    sha256: str
+    """Hex digest of the file."""
+    cpu_kind: str
+    """The kind of CPU (`processor.cpu_kind`) that answered: they differ in int8's sums."""
+    samples: int
+    """Length of each excerpt of the golden clips."""
+    hop: int
+    """Samples from where one excerpt begins to where the next one does."""
+
+
+@dataclass(frozen=True)
 class Graph:
     """One ONNX file of the package."""
 
@@ -84,6 +103,8 @@ class Graph:
     is there: one clip of 4 s, one thread, measured at export. Empty for fp32."""
     weights: WeightsFile | None = None
     """The weights of a large graph, which stand beside it; None where they are inside."""
+    recorded: Recorded | None = None
+    """Its own answers; None for fp32, for GPUs, and where rounding makes them unsteady."""
 
     @property
     def files(self) -> dict[str, str]:
@@ -204,7 +225,7 @@ class Manifest:
 
 
 def parse_manifest(text: str) -> Manifest:
-    """Read manifest.json; one of schema 1 or 2 comes back as schema 3.
+    """Read manifest.json; one of an older schema comes back as the newest.
 
     Raises:
         InvalidManifest: no JSON, another schema, an unknown or missing key, or a wrong value.
@@ -246,29 +267,14 @@ def upgraded(data: dict[str, Any]) -> dict[str, Any]:
         )
     if schema < 2:
         data = from_schema_1(data)
-    return from_schema_2(data) if schema < 3 else data
+    if schema < 3:
+        data = from_schema_2(data)
+    return from_schema_3(data) if schema < 4 else data
 
 
 def from_schema_1(data: dict[str, Any]) -> dict[str, Any]:
     """The parsed JSON of a schema 1 manifest as schema 2 would have it."""
-    newer = {**data, "schema": 2}
-    if isinstance(encoders := data.get("encoders"), list):
-        newer["encoders"] = [
-            graph_from_schema_1(graph, f"encoders[{i}]") for i, graph in enumerate(encoders)
-        ]
-    if "classifier" in data:
-        newer["classifier"] = graph_from_schema_1(data["classifier"], "classifier")
-    return newer
-
-
-def graph_from_schema_1(graph: Any, where: str) -> Any:
-    """One graph's record with what schema 1 didn't say; no record is left for `build` to refuse."""
-    if not isinstance(graph, dict):
-        return graph
-    for key in SINCE_SCHEMA_2:
-        if key in graph:
-            raise UnknownKey(f"{where}.{key}")
-    return {**graph, **SINCE_SCHEMA_2}
+    return {**with_graphs(data, SINCE_SCHEMA_2), "schema": 2}
 
 
 def from_schema_2(data: dict[str, Any]) -> dict[str, Any]:
@@ -276,6 +282,33 @@ def from_schema_2(data: dict[str, Any]) -> dict[str, Any]:
     if "decision" in data:
         raise UnknownKey("decision")
     return {**data, "schema": 3, "decision": None}
+
+
+def from_schema_3(data: dict[str, Any]) -> dict[str, Any]:
+    """The parsed JSON of a schema 3 manifest as schema 4 would have it."""
+    return {**with_graphs(data, SINCE_SCHEMA_4), "schema": 4}
+
+
+def with_graphs(data: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
+    """A manifest whose graphs have the keys that came `later`, too."""
+    newer = dict(data)
+    if isinstance(encoders := data.get("encoders"), list):
+        newer["encoders"] = [
+            with_keys(graph, later, f"encoders[{i}]") for i, graph in enumerate(encoders)
+        ]
+    if "classifier" in data:
+        newer["classifier"] = with_keys(data["classifier"], later, "classifier")
+    return newer
+
+
+def with_keys(graph: Any, later: dict[str, Any], where: str) -> Any:
+    """One graph's record with the `later` keys; no record is left for `build` to refuse."""
+    if not isinstance(graph, dict):
+        return graph
+    for key in later:
+        if key in graph:
+            raise UnknownKey(f"{where}.{key}")
+    return {**graph, **later}
 
 
 def format_manifest(manifest: Manifest) -> str:
@@ -289,7 +322,9 @@ def check(manifest: Manifest) -> None:
     """Refuse values that parse and can't be meant."""
     graphs = (*manifest.encoders, manifest.classifier)
     files = [item for graph in graphs for item in graph.files.items()]
-    for file, sha256 in (*files, *((clip.file, clip.sha256) for clip in manifest.golden)):
+    files += [(clip.file, clip.sha256) for clip in manifest.golden]
+    files += [(own.file, own.sha256) for graph in graphs if (own := graph.recorded)]
+    for file, sha256 in files:
         path = PurePosixPath(file)
         require(
             bool(path.parts)
@@ -334,6 +369,9 @@ def check_graph(graph: Graph) -> None:
             0 <= quality.flips <= quality.clips and quality.clips > 0,
             f"{quality.flips} flips of {quality.clips} clips for {graph.file!r}",
         )
+    if graph.recorded:
+        for length in (graph.recorded.samples, graph.recorded.hop):
+            require(length > 0, f"excerpts of {length} samples for {graph.file!r}")
 
 
 def check_decision(

@@ -33,7 +33,9 @@ class ModelPackage:
         """Every file that the manifest names, relative to the folder, with its sha256."""
         graphs = (*self.manifest.encoders, self.manifest.classifier)
         files = {file: sha256 for graph in graphs for file, sha256 in graph.files.items()}
-        return files | {clip.file: clip.sha256 for clip in self.manifest.golden}
+        files |= {clip.file: clip.sha256 for clip in self.manifest.golden}
+        recorded = (graph.recorded for graph in graphs)
+        return files | {own.file: own.sha256 for own in recorded if own}
 
     def verified(self, graph: Graph) -> Path:
         """Path of a graph whose files' content is what the manifest says.

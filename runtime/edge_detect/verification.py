@@ -15,13 +15,16 @@ The golden clips' right answers are the reference pipeline's; each precision may
   shortest golden embedding. Labels may differ, as their rate is stated. The golden clips are none
   of the record's: a graph that does worse on them than on the worst of those fails.
 
-A change of the weights that moves the answers by less than this is not seen in them: few single
-ones in fp32, most in a lower precision, whose own rounding does more. The file's sha256 shows every
-change; where the manifest was changed to match, its own differs from the one that was published.
+- A precision that has answers of its own in the package is held to those besides, on the kind of
+  CPU that gave them: recorded.py says how.
+
+A change of the weights that moves the answers by less than this is not seen in them. The file's
+sha256 shows every change; where the manifest was changed to match, its own differs from the one
+that was published.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,8 +39,9 @@ from edge_detect.errors import (
     ModelCorrupted,
     ModelError,
 )
-from edge_detect.manifest import Graph, Manifest, Quality
-from edge_detect.processor import processor_features, usable_cpus
+from edge_detect.manifest import Graph, Manifest, Quality, Recorded
+from edge_detect.processor import cpu_kind, processor_features, usable_cpus
+from edge_detect.recorded import AGREES_MAX_ABS, LEAST_SHARE, Agreement, agreement
 from edge_detect.store import ModelPackage
 from edge_detect.windowing import WHOLE
 
@@ -87,6 +91,8 @@ class PrecisionCheck:
     tolerance: Tolerance
     distance: Distance | None
     """What was found; None where there was no answer."""
+    agreement: Agreement | None
+    """With the graph's own answers at export; None where there are none of this kind of CPU."""
     problem: str | None
     """Why it fails, and the remedy; None where it passes."""
 
@@ -186,17 +192,47 @@ def check_precision(package: ModelPackage, graph: Graph, device: Device) -> Prec
     try:
         detector = Detector(package, graph.precision, device, None, windowing=WHOLE)
         found = distance(package, detector)
+        same = agreement_of(package, graph, detector)
     except DeviceUnavailable as error:
         return NotRun(graph.precision, device, error.message)
     except EdgeDetectError as error:
-        return PrecisionCheck(graph.precision, device, tolerance, None, error.message)
-    return PrecisionCheck(graph.precision, device, tolerance, found, problem_of(found, tolerance))
+        return PrecisionCheck(graph.precision, device, tolerance, None, None, error.message)
+    problem = problem_of(found, same, tolerance)
+    return PrecisionCheck(graph.precision, device, tolerance, found, same, problem)
+
+
+def agreement_of(package: ModelPackage, graph: Graph, detector: Detector) -> Agreement | None:
+    """A detector's agreement with its graph's own answers, where they are of this kind of CPU."""
+    if not graph.recorded or not answered_alike(graph.recorded, detector.device):
+        return None
+    rate = package.manifest.sample_rate
+    return agreement(package, graph.recorded, lambda waveform: detector.embed((waveform, rate)))
+
+
+def answered_alike(recorded: Recorded, device: str) -> bool:
+    """Whether this device has to give the answers that were recorded."""
+    return device == "cpu" and recorded.cpu_kind == cpu_kind()
 
 
 def tolerance_of(manifest: Manifest, graph: Graph, device: Device) -> Tolerance:
     """How far a graph's answers may be off; the module's docstring says why."""
-    exact = exact_tolerance(manifest, device)
-    return widened(exact, graph.quality, manifest) if graph.quality else exact
+    tolerance = exact_tolerance(manifest, device)
+    if graph.quality:
+        tolerance = widened(tolerance, graph.quality, manifest)
+    if graph.recorded:
+        said = f"{tolerance.basis}; {recorded_basis(graph.recorded, device)}"
+        tolerance = replace(tolerance, basis=said)
+    return tolerance
+
+
+def recorded_basis(recorded: Recorded, device: Device) -> str:
+    """Which part the answers that were recorded have in a judgement."""
+    if answered_alike(recorded, device):
+        return (
+            f"{LEAST_SHARE:.0%} of the excerpts within {AGREES_MAX_ABS:.0e} of its own answers, "
+            f"recorded on {recorded.cpu_kind}"
+        )
+    return f"its own answers are of {recorded.cpu_kind} and not compared on {cpu_kind()}"
 
 
 def exact_tolerance(manifest: Manifest, device: Device) -> Tolerance:
@@ -218,7 +254,7 @@ def widened(exact: Tolerance, quality: Quality, manifest: Manifest) -> Tolerance
     )
 
 
-def problem_of(found: Distance, tolerance: Tolerance) -> str | None:
+def problem_of(found: Distance, same: Agreement | None, tolerance: Tolerance) -> str | None:
     """What is out of tolerance, and the remedy."""
     said = []
     for what, off, most in (
@@ -229,4 +265,9 @@ def problem_of(found: Distance, tolerance: Tolerance) -> str | None:
             said.append(f"the {what} is {off:.1e} off, at most {most:.1e} is allowed")
     if tolerance.labels_differ is not None and found.labels_differ > tolerance.labels_differ:
         said.append(f"{found.labels_differ} of {found.clips} labels are others")
+    if same and same.agreeing < same.least:
+        said.append(
+            f"{same.agreeing} of {same.excerpts} excerpts are answered as at export, at least "
+            f"{same.least} have to be"
+        )
     return f"{', '.join(said)}; {REMEDY}" if said else None

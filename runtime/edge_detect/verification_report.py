@@ -23,7 +23,8 @@ def write_table(certificate: Certificate, out: TextIO) -> None:
     table = Table(box=None, pad_edge=False)
     for title in ("precision", "device"):
         table.add_column(title, no_wrap=True)
-    for title in ("embedding off", "at most", "probability off", "at most", "labels off"):
+    for title in ("embedding off", "at most", "probability off", "at most", "labels off",
+                  "as recorded"):  # fmt: skip
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("result", no_wrap=True)
     for check in certificate.checks:
@@ -47,8 +48,8 @@ def heading(certificate: Certificate) -> str:
 
 
 def cells(check: PrecisionCheck) -> list[str]:
-    """One row; without an answer there are no differences."""
-    found, most = check.distance, check.tolerance
+    """One row; a dash for what was not compared."""
+    found, most, same = check.distance, check.tolerance, check.agreement
     return [
         check.precision,
         check.device,
@@ -57,6 +58,7 @@ def cells(check: PrecisionCheck) -> list[str]:
         f"{found.probability_max_abs:.1e}" if found else "-",
         f"{most.probability_max_abs:.1e}",
         f"{found.labels_differ} of {found.clips}" if found else "-",
+        f"{same.agreeing} of {same.excerpts}" if same else "-",
         "FAIL" if check.problem else "pass",
     ]
 

@@ -13,6 +13,7 @@ from edge_detect.manifest import (
     Decision,
     Graph,
     Quality,
+    Recorded,
     format_manifest,
     parse_manifest,
     read_manifest,
@@ -20,6 +21,8 @@ from edge_detect.manifest import (
 from tests.runtime.conftest import DECISION
 
 QUALITY = Quality("speech", 200, 0.998, 0.9995, 0.02, 0.003, 1, 0.0009, 0.0278, 0.101, None)
+
+RECORDED = Recorded("golden/int8.f32", "0" * 64, "x86-64 avx2", 8000, 2222)
 
 NEW_KEYS = ("devices", "quality", "speedup", "weights")
 
@@ -50,7 +53,7 @@ def test_no_json_object(text: str) -> None:
         parse_manifest(text)
 
 
-@pytest.mark.parametrize("schema", [0, 4, True, "1", "3", 2.5, None])
+@pytest.mark.parametrize("schema", [0, 5, True, "1", "4", 2.5, None])
 def test_another_schema(data: dict[str, Any], schema: object) -> None:
     with pytest.raises(InvalidManifest, match="schema"):
         parse_manifest(json.dumps({**data, "schema": schema}))
@@ -126,8 +129,15 @@ def test_a_graph_of_which_only_the_file_is_known() -> None:
     assert (graph.devices, graph.quality, graph.speedup) == (("cpu", "cuda"), None, {})
 
 
-@pytest.mark.parametrize("key", NEW_KEYS)
-def test_schema_2_has_every_key(data: dict[str, Any], key: str) -> None:
+def test_what_a_lower_precision_answered(data: dict[str, Any]) -> None:
+    data["encoders"][0]["recorded"] = asdict(RECORDED)
+    manifest = parse_manifest(json.dumps(data))
+    assert manifest.encoders[0].recorded == RECORDED
+    assert parse_manifest(format_manifest(manifest)) == manifest
+
+
+@pytest.mark.parametrize("key", [*NEW_KEYS, "recorded"])
+def test_a_graph_has_every_key(data: dict[str, Any], key: str) -> None:
     del data["encoders"][0][key]
     with pytest.raises(InvalidManifest, match=f"lacks the key 'encoders\\[0\\].{key}'"):
         parse_manifest(json.dumps(data))
@@ -156,6 +166,12 @@ def test_a_quality_has_every_key(data: dict[str, Any], key: str) -> None:
         ("speedup", {"unknown": float("nan")}),
         ("speedup", {"unknown": "fast"}),
         ("speedup", None),
+        ("recorded", {}),
+        ("recorded", asdict(RECORDED) | {"samples": 0}),
+        ("recorded", asdict(RECORDED) | {"hop": 0}),
+        ("recorded", asdict(RECORDED) | {"sha256": "0"}),
+        ("recorded", asdict(RECORDED) | {"file": "../int8.f32"}),
+        ("recorded", asdict(RECORDED) | {"colour": "red"}),
     ],
 )
 def test_wrong_values_of_a_graph(data: dict[str, Any], key: str, value: object) -> None:
@@ -222,16 +238,40 @@ def test_a_decision_between_no_two_classes(
         parse_manifest(json.dumps(data))
 
 
+def as_schema_3(data: dict[str, Any]) -> dict[str, Any]:
+    """The same manifest as the third schema had it."""
+    data["schema"] = 3
+    for graph in (*data["encoders"], data["classifier"]):
+        del graph["recorded"]
+    return data
+
+
+def test_schema_3_is_read_as_the_newest(tiny: Path, data: dict[str, Any]) -> None:
+    data["decision"] = asdict(DECISION)
+    manifest = parse_manifest(json.dumps(as_schema_3(data)))
+    assert (manifest.schema, manifest.decision) == (SCHEMA, DECISION) == (4, DECISION)
+    assert manifest == replace(read_manifest(tiny), decision=DECISION)
+    assert manifest.encoders[0].recorded is None
+
+
+@pytest.mark.parametrize("schema", [1, 2, 3])
+def test_older_schemas_know_no_recorded_answers(data: dict[str, Any], schema: int) -> None:
+    older = {1: as_schema_1, 2: as_schema_2, 3: as_schema_3}[schema](data)
+    older["encoders"][0]["recorded"] = None
+    with pytest.raises(InvalidManifest, match=r"unknown key 'encoders\[0\].recorded'"):
+        parse_manifest(json.dumps(older))
+
+
 def as_schema_2(data: dict[str, Any]) -> dict[str, Any]:
     """The same manifest as the second schema had it."""
-    data["schema"] = 2
+    as_schema_3(data)["schema"] = 2
     del data["decision"]
     return data
 
 
-def test_schema_2_is_read_as_schema_3(tiny: Path, data: dict[str, Any]) -> None:
+def test_schema_2_is_read_as_the_newest(tiny: Path, data: dict[str, Any]) -> None:
     manifest = parse_manifest(json.dumps(as_schema_2(data)))
-    assert (manifest.schema, manifest.decision) == (SCHEMA, None) == (3, None)
+    assert (manifest.schema, manifest.decision) == (SCHEMA, None)
     assert manifest == read_manifest(tiny)
 
 
@@ -249,9 +289,9 @@ def as_schema_1(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def test_schema_1_is_read_as_schema_3(tiny: Path, data: dict[str, Any]) -> None:
+def test_schema_1_is_read_as_the_newest(tiny: Path, data: dict[str, Any]) -> None:
     manifest = parse_manifest(json.dumps(as_schema_1(data)))
-    assert manifest.schema == SCHEMA == 3
+    assert manifest.schema == SCHEMA
     assert manifest == read_manifest(tiny)
 
 

@@ -7,7 +7,7 @@ import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,27 @@ import soundfile
 
 from edge_detect import Detector
 from edge_detect.errors import DeviceUnavailable, InvalidManifest, ModelError
-from edge_detect.manifest import GoldenClip, Graph, Manifest, format_manifest, read_manifest
+from edge_detect.manifest import (
+    GoldenClip,
+    Graph,
+    Manifest,
+    Recorded,
+    format_manifest,
+    read_manifest,
+)
+from edge_detect.processor import cpu_kind
+from edge_detect.recorded import excerpts, golden_waveforms
 from edge_detect.session import CPU, CUDA
 from edge_detect.store import file_sha256, open_package
-from edge_detect.verification import WHOLE, NotRun, check_precision, tolerance_of, verify
+from edge_detect.verification import (
+    WHOLE,
+    Agreement,
+    NotRun,
+    PrecisionCheck,
+    check_precision,
+    tolerance_of,
+    verify,
+)
 from tests.conftest import Waveform
 
 HAS_CUDA = CUDA in onnxruntime.get_available_providers()
@@ -252,6 +269,130 @@ def test_a_stated_quality_that_is_not_kept(quantised: Path) -> None:
         assert verify(replace(package, manifest=one)).passed is passes
 
 
+SAMPLES, HOP, EXCERPTS = 1600, 200, 13
+
+
+@pytest.fixture
+def recorded(quantised: Path, tmp_path: Path) -> Path:
+    """The package of several precisions whose int8 has answers of its own."""
+    folder = shutil.copytree(quantised, tmp_path / "recorded")
+    detector = Detector.load(folder, precision="int8", device="cpu")
+    manifest = read_manifest(folder)
+    cut = excerpts(golden_waveforms(folder, manifest), manifest.sample_rate, SAMPLES, HOP)
+    assert len(cut) == EXCERPTS
+    write_answers(folder, [detector.embed((one, manifest.sample_rate)) for one in cut])
+    return folder
+
+
+def write_answers(folder: Path, answers: Sequence[Waveform], kind: str | None = None) -> None:
+    """Record what int8 is to answer, on this kind of CPU or another."""
+    path = folder / "golden" / "int8.f32"
+    path.write_bytes(np.array(answers).astype("<f4").tobytes())
+    sha256 = file_sha256(path)
+    own = Recorded("golden/int8.f32", sha256, kind or cpu_kind(), SAMPLES, HOP)
+
+    def update(manifest: Manifest) -> Manifest:
+        encoders = tuple(
+            replace(graph, recorded=own) if graph.precision == "int8" else graph
+            for graph in manifest.encoders
+        )
+        return replace(manifest, encoders=encoders)
+
+    change(folder, update)
+
+
+def answers_of(folder: Path) -> Waveform:
+    """(excerpts, hidden) of int8."""
+    return np.fromfile(folder / "golden" / "int8.f32", "<f4").reshape(EXCERPTS, -1)
+
+
+def int8_check(folder: Path) -> PrecisionCheck:
+    """What int8's check says."""
+    [check] = [one for one in verify(open_package(folder)).checks if one.precision == "int8"]
+    return check
+
+
+def test_a_lower_precision_answers_as_it_was_recorded(recorded: Path) -> None:
+    package = open_package(recorded)
+    certificate = verify(package)
+    assert certificate.passed
+    assert "golden/int8.f32" in {one.file for one in certificate.files}
+    found = {one.precision: one.agreement for one in certificate.checks}
+    assert found == {
+        "fp32": None,
+        "int8-fast": None,
+        "int8": Agreement(excerpts=EXCERPTS, agreeing=EXCERPTS, least=4),
+    }
+    basis = int8_check(recorded).tolerance.basis
+    assert f"25% of the excerpts within 1e-05 of its own answers, recorded on {cpu_kind()}" in basis
+    assert "200 clips" in basis
+
+
+@pytest.mark.parametrize(("agreeing", "passes"), [(EXCERPTS - 1, True), (4, True), (3, False)])
+def test_a_rounding_may_hit_some_excerpts_but_not_most(
+    recorded: Path, agreeing: int, passes: bool
+) -> None:
+    answers = answers_of(recorded)
+    answers[agreeing:] += 2e-5
+    write_answers(recorded, answers)
+    check = int8_check(recorded)
+    assert check.agreement == Agreement(EXCERPTS, agreeing, 4)
+    assert (check.problem is None) is passes
+    if check.problem:
+        assert check.problem.startswith(
+            "3 of 13 excerpts are answered as at export, at least 4 have to be; install"
+        )
+
+
+def test_a_changed_weight_of_a_lower_precision(recorded: Path) -> None:
+    # 0.01 is within the quality that int8 states.
+    change_weight(recorded / "encoder.onnx", 0.01)
+    sign(recorded)
+    check = int8_check(recorded)
+    assert check.problem
+    assert check.problem.startswith("0 of 13 excerpts")
+    answers = answers_of(recorded)
+    write_answers(recorded, answers, kind="another")
+    assert int8_check(recorded).problem is None
+
+
+def test_answers_of_another_kind_of_cpu_are_not_compared(recorded: Path) -> None:
+    write_answers(recorded, answers_of(recorded) + 1, kind="another kind")
+    check = int8_check(recorded)
+    assert (check.agreement, check.problem) == (None, None)
+    said = f"its own answers are of another kind and not compared on {cpu_kind()}"
+    assert check.tolerance.basis.endswith(said)
+
+
+@pytest.mark.parametrize("answers", [np.zeros(0), np.zeros(8 * 12), np.full(8 * 13, np.nan)])
+def test_answers_that_are_none(recorded: Path, answers: Waveform) -> None:
+    write_answers(recorded, list(answers))
+    check = int8_check(recorded)
+    assert check.problem
+    assert f"'golden/int8.f32' holds {len(answers)} values, not 104 finite ones" in check.problem
+
+
+def test_changed_answers_are_a_changed_file(recorded: Path) -> None:
+    path = recorded / "golden" / "int8.f32"
+    path.write_bytes(path.read_bytes()[:-1] + b"\0")
+    certificate = verify(open_package(recorded))
+    assert [one.file for one in certificate.files if one.problem] == ["golden/int8.f32"]
+    assert not certificate.passed
+
+
+def test_the_command_says_how_many_excerpts_agree(recorded: Path) -> None:
+    result = run(recorded)
+    assert result.returncode == 0
+    rows = [line.split() for line in result.stdout.splitlines() if line.startswith("int8 ")]
+    assert rows[0][-4:] == ["13", "of", "13", "pass"]
+
+
+def test_silence_is_no_excerpt() -> None:
+    clip = np.concatenate([np.zeros(800), np.ones(400) * 0.1, -np.ones(400) * 0.1])
+    cut = excerpts([clip.astype(np.float32)], 16_000, samples=800, hop=400)
+    assert [len(one) for one in cut] == [800, 800]
+
+
 @pytest.fixture
 def manifest(quantised: Path) -> Manifest:
     return read_manifest(quantised)
@@ -359,7 +500,9 @@ def test_the_commands_json(tiny: Path) -> None:
     }
     assert certificate["machine"]["system"]
     [check] = [one for one in certificate["checks"] if one["device"] == "cpu"]
-    assert list(check) == ["precision", "device", "tolerance", "distance", "problem"]
+    assert list(check) == [
+        "precision", "device", "tolerance", "distance", "agreement", "problem",
+    ]  # fmt: skip
     assert check["distance"]["embedding_max_abs"] <= check["tolerance"]["embedding_max_abs"]
 
 

@@ -50,7 +50,7 @@ LAYERS = [
         "precision",
         "session",
     },
-    {"encoder", "evaluation_page", "placement", "summary", "windows"},
+    {"encoder", "evaluation_page", "placement", "recorded", "summary", "windows"},
     {"calibration_report", "detector", "output"},
     {"bench", "calibrate", "scoring", "witness"},
     {"doctor", "evaluate", "evidence", "verification"},

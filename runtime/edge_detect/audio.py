@@ -206,7 +206,7 @@ def open_source(source: str | os.PathLike[str] | bytes, fetching: Fetching) -> I
     try:
         file = path.open("rb")
     except OSError as error:
-        raise FileUnreadable(f"can't open {str(path)!r}: {error.strerror}") from error
+        raise unopenable(path, error) from error
     with file:
         yield file
 
@@ -219,13 +219,19 @@ def check_regular_file(path: Path) -> None:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FileNotFound(f"no file {name!r}; check the path") from error
     except (OSError, ValueError) as error:
-        raise FileUnreadable(f"can't open {name!r}: {error}") from error
+        raise unopenable(path, error) from error
     if stat.S_ISDIR(status.st_mode):
         raise NotAFile(f"{name!r} is a folder; give the files in it")
     if not stat.S_ISREG(status.st_mode):
         raise NotAFile(f"{name!r} is no regular file; save its content to a file first")
     if not status.st_size:
         raise EmptyFile(f"{name!r} has zero bytes; record or download it again")
+
+
+def unopenable(path: Path, error: OSError | ValueError) -> FileUnreadable:
+    """The error that says why; a name with a null byte is a ValueError."""
+    reason = error.strerror if isinstance(error, OSError) else error
+    return FileUnreadable(f"can't open {str(path)!r}: {reason}; check the path and its rights")
 
 
 def from_array(waveform: npt.NDArray[Any], sample_rate: int) -> Decoded:

@@ -208,12 +208,22 @@ def decode_with_ffmpeg(file: BinaryIO, name: str) -> Iterator[Decoded]:
 
 
 class NamelessFile:
-    """A file without the `name` that PyAV passes on: FFmpeg then judges by the content alone."""
+    """A file without the `name` that PyAV passes on: FFmpeg then judges by the content alone.
+
+    What is appended from now on is left out: a recording that goes on would never end.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
-        self.read = file.read
+        self._size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        self._read = file.read
         self.seek = file.seek
         self.tell = file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        """So many bytes, fewer at the end; all that are left where `size` is negative."""
+        left = max(0, self._size - self.tell())
+        return self._read(left if size < 0 else min(size, left))
 
 
 def read_stream(container: Any, name: str) -> Iterator[Decoded]:

@@ -45,7 +45,7 @@ def expand(names: Iterable[str], selection: Selection) -> Iterator[str | Failure
     A folder that can't be read, or has no such file, is a failure among them. `-` stays what it is.
     """
     for name in names:
-        if name != STANDARD_INPUT and not is_url(name) and Path(name).is_dir():
+        if name != STANDARD_INPUT and not is_url(name) and is_folder(Path(name)):
             yield from files_below(name, selection)
         else:
             yield name
@@ -79,10 +79,18 @@ def _walk(
         return
     for entry in entries:
         path = f"{below}/{entry.name}" if below else entry.name
-        if entry.is_dir():
+        if is_folder(entry):
             yield from _walk(root, path, selection, seen)
         elif selection.takes(path):
             yield str(root / path)
+
+
+def is_folder(path: "Path | os.DirEntry[str]") -> bool:
+    """Whether it is one; what can't be looked at is a file, whose failure will say why."""
+    try:
+        return path.is_dir()
+    except OSError:  # a folder above it is closed, or a link leads to itself
+        return False
 
 
 def unreadable(what: str, path: str, error: OSError) -> FileUnreadable:

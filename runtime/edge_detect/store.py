@@ -3,6 +3,7 @@
 import hashlib
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -103,7 +104,13 @@ def open_package(name_or_path: str | os.PathLike[str]) -> ModelPackage:
         InvalidManifest: the manifest can't be used.
     """
     folder = installed_packages().get(os.fspath(name_or_path)) or Path(name_or_path)
-    if not (folder / MANIFEST_FILE).is_file():
+    try:
+        found = (folder / MANIFEST_FILE).is_file()
+    except PermissionError as error:
+        raise ModelNotFound(
+            f"can't look into {str(folder)!r}: {error.strerror}; change its rights"
+        ) from error
+    if not found:
         raise ModelNotFound(
             f"no model {os.fspath(name_or_path)!r}: it is neither a folder with a {MANIFEST_FILE} "
             f"nor one of {', '.join(sorted(installed_packages())) or 'the installed (none)'}; "
@@ -116,8 +123,9 @@ def installed_packages() -> dict[str, Path]:
     """Name to folder of every model package that can be loaded by name."""
     packages: dict[str, Path] = {}
     for root in model_roots():
-        for manifest in sorted(root.glob(f"*/{MANIFEST_FILE}")):
-            packages.setdefault(manifest.parent.name, manifest.parent)
+        with suppress(PermissionError):  # the home of another user, as a service may have it
+            for manifest in sorted(root.glob(f"*/{MANIFEST_FILE}")):
+                packages.setdefault(manifest.parent.name, manifest.parent)
     return packages
 
 

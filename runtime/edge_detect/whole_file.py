@@ -12,11 +12,15 @@ def check_folder(path: Path) -> None:
     """Refuse a file that has no folder to stand in, before work is done for it.
 
     Raises:
-        OutputError: the folder is not there, or `path` is a folder.
+        OutputError: the folder is not there or can't be looked into, or `path` is a folder.
     """
-    if path.is_dir():
+    try:
+        is_folder, has_folder = path.is_dir(), path.parent.is_dir()
+    except OSError as error:
+        raise unwritable(path, error) from error
+    if is_folder:
         raise OutputError(f"can't write {str(path)!r}: it is a folder; name a file")
-    if not path.parent.is_dir():
+    if not has_folder:
         raise OutputError(f"can't write {str(path)!r}: no folder {str(path.parent)!r}; make it")
 
 

@@ -18,7 +18,8 @@ The golden clips' right answers are the reference pipeline's; each precision may
 - A precision that has answers of its own in the package is held to those besides, on the kind of
   CPU that gave them: recorded.py says how.
 
-A change of the weights that moves the answers by less than this is not seen in them. The file's
+A change of the weights that moves the answers by less than this is not seen in them: of 60 single
+ones, by the deviation of their tensor, 5 in fp32, 4 in int8, and most in fp16. The file's
 sha256 shows every change; where the manifest was changed to match, its own differs from the one
 that was published.
 """

@@ -143,7 +143,7 @@ def test_changed_weights_of_random_ones(
     assert caught(lower, precision, 60, tmp_path) >= least
 
 
-def test_what_has_no_answers_of_its_own(lower: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_has_no_answers_of_its_own(lower: Path) -> None:
     manifest = read_manifest(lower)
     found = {graph.precision: graph.recorded is not None for graph in manifest.encoders}
     assert found == {"fp32": False, "int8": True, "int8-fast": True, "fp16": False}

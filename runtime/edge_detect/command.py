@@ -143,12 +143,12 @@ def progress_bar(items: Iterable[Item], total: int) -> Iterator[Item]:
 
 def fetching_limits(allow_host: list[str] | None, megabytes: int, seconds: float) -> Fetching:
     """What may be fetched, by the options of the command."""
-    try:
-        return Fetching(
+    return given(
+        "--allow-host, --max-download or --download-timeout",
+        lambda: Fetching(
             max_bytes=megabytes * MEGABYTE, seconds=seconds, allow_hosts=tuple(allow_host or ())
-        )
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--allow-host") from error
+        ),
+    )
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from edge_detect.conditions import G722, low_pass, through_ffmpeg
 from waveform import SAMPLE_RATE, Waveform, resample
 
 TELEPHONE_HZ = 3_400
-SLOWEST, FASTEST = 0.8, 1.25
+SLOWEST, FASTEST = 0.85, 1.2
 """Speaking rates relative to the recording's own, and with them pitch and formants: a known voice
 must not stay one, nor a vocoder's trace at its frequency."""
 CLEAN_SHARE = 0.35

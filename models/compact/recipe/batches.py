@@ -25,7 +25,13 @@ _PAIR_SHARE = 0.65
 which have no pair and so only the teacher to learn from."""
 _CLEAN_UNTIL, _MIXED_FROM = 300, 1000
 """Steps: all channels are clean at first, and as mixed as they will be from then on."""
-_VOCODER_WEIGHTS = {"hifigan": 4.0, "melgan": 4.0, "world": 3.0, "griffin-lim": 2.0}
+_VOCODER_WEIGHTS = {
+    "hifigan": 4.0,
+    "melgan": 4.0,
+    "autoencoder": 4.0,
+    "world": 3.0,
+    "griffin-lim": 2.0,
+}
 """How often a vocoder is drawn. Only copies have a label: a copy has the voice, the words and the
 room of its original, while an engine of one voice teaches that voice."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from random import Random
 
@@ -23,8 +22,8 @@ from waveform import SAMPLE_RATE, Waveform, read
 
 CROP_SECONDS = 3
 CROP_SAMPLES = CROP_SECONDS * SAMPLE_RATE
-_CROPS = 2
-"""Of each real clip, and of each copy together with its original."""
+_COPY_CROPS = {"hifigan": 2, "melgan": 2, "autoencoder": 2}
+"""Of each copy, with its original; one of those of other vocoders, and of each real clip."""
 _SPOKEN_CROPS = 250
 """Of each engine that speaks by itself."""
 _CHECK_CROPS = 60
@@ -68,15 +67,21 @@ class Crops:
 
 def hear_crops(clips: list[Clip], work: Path, split: Split) -> Crops:
     """Cut the crops of a split and ask the teacher, unless that is done; `work` keeps them."""
-    folder = work / "crops" / split
-    folder.mkdir(parents=True, exist_ok=True)
-    places = choose_places([clip for clip in clips if clip.split is split])
-    chunks = [places[start : start + _CHUNK] for start in range(0, len(places), _CHUNK)]
-    paths = [folder / f"{index:04d}.npz" for index in range(len(chunks))]
+    by_origin: dict[str, list[Clip]] = {}
+    for clip in clips:
+        if clip.split is split:
+            by_origin.setdefault(clip.engine_or_source, []).append(clip)
+    chunks: dict[Path, list[Place]] = {}
+    for origin, rows in by_origin.items():
+        folder = work / "crops" / origin
+        folder.mkdir(parents=True, exist_ok=True)
+        places = choose_places(rows)
+        for start in range(0, len(places), _CHUNK):
+            chunks[folder / f"{start:05d}.npz"] = places[start : start + _CHUNK]
     torch.set_num_threads(1)  # chunks are heard side by side
     hear = partial(_hear_chunk, teacher=load_teacher(work / "wheels"), work=work)
     with ThreadPoolExecutor(usable_cpus()) as pool:
-        parts = list(pool.map(hear, paths, chunks))
+        parts = list(pool.map(hear, chunks, chunks.values()))
     return Crops(
         samples=np.concatenate([part.samples for part in parts]),
         frames=np.concatenate([part.frames for part in parts]),
@@ -85,25 +90,17 @@ def hear_crops(clips: list[Clip], work: Path, split: Split) -> Crops:
     )
 
 
-def choose_places(clips: list[Clip]) -> list[Place]:
-    """The places of the clips of one split, in random order."""
-    rng = Random(f"{SEED} crops")
-    by_origin: dict[str, list[Clip]] = {}
-    for clip in clips:
-        by_origin.setdefault(clip.engine_or_source, []).append(clip)
-    chosen = list(chain.from_iterable(_choose(rows, rng) for rows in by_origin.values()))
-    rng.shuffle(chosen)
-    return [Place(clip, rng.random()) for clip in chosen]
-
-
-def _choose(rows: list[Clip], rng: Random) -> list[Clip]:
-    """Clips of one engine or source, as often as a crop is cut from each."""
-    first = rows[0]
+def choose_places(rows: list[Clip]) -> list[Place]:
+    """The places in clips of one engine or source, in random order."""
+    origin, first = rows[0].engine_or_source, rows[0]
+    rng = Random(f"{SEED} crops {origin}")
     if first.split is not Split.TRAIN:
-        return rng.sample(rows, _CHECK_CROPS)
-    if first.source_clip or first.label is Label.BONAFIDE:
-        return rows * _CROPS
-    return rng.sample(rows, _SPOKEN_CROPS)
+        chosen = rng.sample(rows, _CHECK_CROPS)
+    elif first.source_clip or first.label is Label.BONAFIDE:
+        chosen = rows * _COPY_CROPS.get(origin, 1)
+    else:
+        chosen = rng.sample(rows, _SPOKEN_CROPS)
+    return [Place(clip, rng.random()) for clip in chosen]
 
 
 def _hear_chunk(path: Path, places: list[Place], *, teacher: Teacher, work: Path) -> Crops:

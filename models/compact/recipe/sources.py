@@ -238,6 +238,7 @@ ENGINES: tuple[Engine, ...] = (
     ),
     Engine("hifigan", "HiFi-GAN copy-synthesis", "hifigan.py", "", "AGPL-3", Split.TRAIN, 30),
     Engine("melgan", "MelGAN copy-synthesis", "melgan.py", "", "MIT", Split.TRAIN, 30),
+    Engine("autoencoder", "waveform autoencoders", "autoencoder.py", "", "MIT", Split.TRAIN, 40),
     Engine(
         "pico",
         "SVOX Pico",

@@ -14,7 +14,6 @@ import soundfile
 from edge_detect.audio import Source, load_audio
 from edge_detect.manifest import (
     MANIFEST_FILE,
-    SCHEMA,
     Decision,
     GoldenClip,
     Graph,
@@ -22,6 +21,7 @@ from edge_detect.manifest import (
     Provenance,
     format_manifest,
 )
+from edge_detect.schemas import SCHEMA
 from edge_detect.session import GraphSession
 from edge_detect.store import file_sha256
 from edge_export.card import render_card

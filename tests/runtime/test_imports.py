@@ -28,6 +28,7 @@ LAYERS = [
         "windowing",
         "workers",
     },
+    {"schemas"},
     {"clips", "decoding", "fetching", "manifest", "parquet", "rates", "whole_file"},
     {"detection", "envelope", "label_folder", "listing", "remote", "resampling"},
     {

@@ -9,7 +9,6 @@ import pytest
 
 from edge_detect.errors import InvalidManifest
 from edge_detect.manifest import (
-    SCHEMA,
     Decision,
     Graph,
     Quality,
@@ -18,6 +17,7 @@ from edge_detect.manifest import (
     parse_manifest,
     read_manifest,
 )
+from edge_detect.schemas import SCHEMA
 from tests.runtime.conftest import DECISION
 
 QUALITY = Quality("speech", 200, 0.998, 0.9995, 0.02, 0.003, 1, 0.0009, 0.0278, 0.101, None)

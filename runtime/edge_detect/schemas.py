@@ -1,0 +1,73 @@
+"""The schemas of manifest.json: what older ones left out, and what that meant."""
+
+from typing import Any
+
+from edge_detect.errors import InvalidManifest
+from edge_detect.records import UnknownKey
+
+SCHEMA = 4
+
+# What schema 1 didn't say of a graph, and what it meant.
+SINCE_SCHEMA_2: dict[str, Any] = {
+    "devices": ["cpu", "cuda"],
+    "quality": None,
+    "speedup": {},
+    "weights": None,
+}
+
+# What schemas 1 to 3 didn't.
+SINCE_SCHEMA_4: dict[str, Any] = {"recorded": None}
+
+
+def upgraded(data: dict[str, Any]) -> dict[str, Any]:
+    """The parsed JSON of a manifest as the newest schema would have it."""
+    schema = data.get("schema")
+    if type(schema) is not int or not 1 <= schema <= SCHEMA:
+        raise InvalidManifest(
+            f"manifest.json has schema {schema!r}, this edge-detect reads 1 to {SCHEMA}; "
+            "install the edge-detect that exported it"
+        )
+    if schema < 2:
+        data = from_schema_1(data)
+    if schema < 3:
+        data = from_schema_2(data)
+    return from_schema_3(data) if schema < 4 else data
+
+
+def from_schema_1(data: dict[str, Any]) -> dict[str, Any]:
+    """The parsed JSON of a schema 1 manifest as schema 2 would have it."""
+    return {**with_graphs(data, SINCE_SCHEMA_2), "schema": 2}
+
+
+def from_schema_2(data: dict[str, Any]) -> dict[str, Any]:
+    """The parsed JSON of a schema 2 manifest as schema 3 would have it."""
+    if "decision" in data:
+        raise UnknownKey("decision")
+    return {**data, "schema": 3, "decision": None}
+
+
+def from_schema_3(data: dict[str, Any]) -> dict[str, Any]:
+    """The parsed JSON of a schema 3 manifest as schema 4 would have it."""
+    return {**with_graphs(data, SINCE_SCHEMA_4), "schema": 4}
+
+
+def with_graphs(data: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
+    """A manifest whose graphs have the keys that came `later`, too."""
+    newer = dict(data)
+    if isinstance(encoders := data.get("encoders"), list):
+        newer["encoders"] = [
+            with_keys(graph, later, f"encoders[{i}]") for i, graph in enumerate(encoders)
+        ]
+    if "classifier" in data:
+        newer["classifier"] = with_keys(data["classifier"], later, "classifier")
+    return newer
+
+
+def with_keys(graph: Any, later: dict[str, Any], where: str) -> Any:
+    """One graph's record with the `later` keys; no record is left for `build` to refuse."""
+    if not isinstance(graph, dict):
+        return graph
+    for key in later:
+        if key in graph:
+            raise UnknownKey(f"{where}.{key}")
+    return {**graph, **later}

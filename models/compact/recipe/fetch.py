@@ -18,7 +18,7 @@ def fetch(work: Path) -> None:
     """Bring all sources and engines into the work folder; what is there already is kept.
 
     Raises:
-        FileNotFoundError: A synthesis command of Debian is not installed.
+        FileNotFoundError: An engine or the compiler is not installed.
     """
     check_commands()
     for package in sorted({source.package for source in REAL_SOURCES}):
@@ -30,7 +30,7 @@ def fetch(work: Path) -> None:
 
 
 def check_commands() -> None:
-    """Make sure that the engines which Debian packages are on the PATH."""
+    """Make sure that the engines which Debian packages, and the compiler, are on the PATH."""
     missing = [command for command in COMMANDS if shutil.which(command) is None]
     if missing:
         remedy = "apt-get install --no-install-recommends " + " ".join(COMMAND_PACKAGES)

@@ -291,8 +291,9 @@ ENGINES: tuple[Engine, ...] = (
     ),
 )
 
-COMMANDS: tuple[str, ...] = ("espeak-ng", "flite", "text2wave", "pico2wave")
+COMMANDS: tuple[str, ...] = ("g++", "espeak-ng", "flite", "text2wave", "pico2wave")
 COMMAND_PACKAGES: tuple[str, ...] = (
+    "g++",
     "espeak-ng",
     "flite",
     "festival",

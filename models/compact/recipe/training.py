@@ -76,8 +76,8 @@ class Progress:
     losses: dict[str, float]
     """Means over the steps since the last line."""
     explained: dict[str, float]
-    """Share of the variance of the teacher's means over a crop, for each engine and source of the
-    validation rows, clean."""
+    """What of the teacher's means over a crop is said, for each engine and source of the validation
+    rows, clean; as a share of their variance over the training crops."""
     eer: dict[str, float]
     """Of their engines against their real speech, by the logit of the labels."""
 
@@ -168,10 +168,11 @@ class Trainer:
         self.averaged.eval()
         waveforms = torch.from_numpy(self._check.samples / np.float32(2**15))
         parts = [self.averaged(normalise(part)) for part in torch.split(waveforms, 10)]
-        said = torch.cat([part.heard.mean(dim=1) for part in parts]).numpy()
-        wanted = self._batches.standardise(self._check.frames).mean(axis=1)
+        said = torch.cat([part.heard.mean(dim=1) for part in parts])
+        wanted = torch.from_numpy(self._batches.standardise(self._check.frames).mean(axis=1))
+        errors = ((said - wanted) / self._pooled_deviation).square().mean(dim=1).numpy()
         scores = -torch.cat([part.spoof_logits for part in parts]).double().numpy()
-        explained = {name: share_explained(said[rows], wanted[rows]) for name, rows in self._rows()}
+        explained = {name: 1 - float(errors[rows].mean()) for name, rows in self._rows()}
         engines = {engine.name for engine in ENGINES}
         by_origin = {name: scores[rows] for name, rows in self._rows()}
         real = np.concatenate([part for name, part in by_origin.items() if name not in engines])
@@ -241,9 +242,3 @@ def learning_rate(step: int, steps: int) -> float:
     if step < _WARMUP_STEPS:
         return (step + 1) / _WARMUP_STEPS
     return 0.5 * (1 + math.cos(math.pi * (step - _WARMUP_STEPS) / max(1, steps - _WARMUP_STEPS)))
-
-
-def share_explained(said: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
-    """Of the variance of `wanted` (crops, size) within itself, all sizes together."""
-    residue = np.square(said - wanted).sum()
-    return 1 - float(residue / np.square(wanted - wanted.mean(axis=0)).sum())

@@ -68,7 +68,7 @@ def open_model(name: str) -> Model:
     if name == "base":
         return base()
     if name == "compact":
-        return Model("compact", COMPACT, None, "models/compact: 2.1 M parameters, trained")
+        return Model("compact", COMPACT, None, "models/compact: 1.9 M parameters, trained")
     raise SystemExit(f"no model {name!r}; there are base and compact")
 
 

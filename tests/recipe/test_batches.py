@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from batches import Batches, interpolate
+from batches import VOCODER_WEIGHTS, Batches, interpolate
 from crops import CROP_SAMPLES, Crops
 from encoder import frame_count
 
-VOCODERS = ("hifigan", "melgan", "world", "griffin-lim")
+VOCODERS = tuple(VOCODER_WEIGHTS)
 FRAMES, SIZE = 75, 4
 
 

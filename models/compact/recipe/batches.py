@@ -25,7 +25,7 @@ _PAIR_SHARE = 0.65
 which have no pair and so only the teacher to learn from."""
 _CLEAN_UNTIL, _MIXED_FROM = 300, 1000
 """Steps: all channels are clean at first, and as mixed as they will be from then on."""
-_VOCODER_WEIGHTS = {
+VOCODER_WEIGHTS = {
     "hifigan": 4.0,
     "melgan": 4.0,
     "autoencoder": 4.0,
@@ -57,7 +57,7 @@ class Batches(Dataset[Batch]):
         frames = crops.frames.reshape(-1, crops.frames.shape[-1])
         self._mean = np.asarray(frames.mean(axis=0, dtype=np.float64), np.float32)
         self._deviation = np.asarray(frames.std(axis=0, dtype=np.float64), np.float32)
-        self._copies: dict[str, list[int]] = {vocoder: [] for vocoder in _VOCODER_WEIGHTS}
+        self._copies: dict[str, list[int]] = {vocoder: [] for vocoder in VOCODER_WEIGHTS}
         self._others: dict[str, list[int]] = {}
         for index, (origin, copied) in enumerate(zip(crops.origins, crops.copies, strict=True)):
             if copied:
@@ -93,7 +93,7 @@ class Batches(Dataset[Batch]):
         return np.asarray(pooled.std(axis=0) / self._deviation)
 
     def _draw_copy(self, rng: Random) -> int:
-        (vocoder,) = rng.choices(list(_VOCODER_WEIGHTS), list(_VOCODER_WEIGHTS.values()))
+        (vocoder,) = rng.choices(list(VOCODER_WEIGHTS), list(VOCODER_WEIGHTS.values()))
         return rng.choice(self._copies[vocoder])
 
     def _draw_other(self, rng: Random) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from edge_detect import mp3
 from edge_detect.errors import TooLong, UnsupportedAudio
 from edge_detect.windowing import MAX_SECONDS
 
@@ -90,14 +91,16 @@ def decode(file: BinaryIO, name: str) -> Iterator[Decoded]:
 
     No more than a piece is in memory. A file that is damaged or cut off ends with an empty piece
     that is not complete. libsndfile reads nothing of a file whose writer left the length open: a
-    WAV of a recorder that lost power says 0 samples, a streamed FLAC says nothing.
+    WAV of a recorder that lost power says 0 samples, a streamed FLAC says nothing; and not all of
+    an MP3 that leaves it open.
     """
-    with suppress(soundfile.LibsndfileError), soundfile.SoundFile(file) as sound:
-        if 0 < sound.frames < OPEN_LENGTH:
-            check_rate(sound.samplerate)
-            yield from decode_with_libsndfile(sound, file)
-            return
-    file.seek(0)
+    if not mp3.ends_unsaid(file):
+        with suppress(soundfile.LibsndfileError), soundfile.SoundFile(file) as sound:
+            if 0 < sound.frames < OPEN_LENGTH:
+                check_rate(sound.samplerate)
+                yield from decode_with_libsndfile(sound, file)
+                return
+        file.seek(0)
     yield from decode_with_ffmpeg(file, name)
 
 
@@ -289,6 +292,8 @@ def decoded_packets(container: Any, stream: Any) -> Iterator[Packet]:
 
 def declared_seconds(container: Any, stream: Any) -> float | None:
     """The audio stream's duration in seconds as its header declares it, None where it doesn't."""
+    if container.format.name == "mp3":
+        return None  # guessed from the first frames and the file's size
     if stream.duration is not None:
         return float(stream.duration * stream.time_base)
     if container.duration is not None and len(container.streams) == 1:

@@ -1,5 +1,6 @@
 """Every way a source can be good, odd or bad."""
 
+import io
 import math
 import os
 import struct
@@ -11,7 +12,8 @@ import pytest
 import soundfile
 
 from edge_detect import errors
-from edge_detect.audio import check_waveform, load_audio
+from edge_detect.audio import check_waveform, decoded_pieces, load_audio
+from edge_detect.decoding import gather
 from tests.conftest import FIXTURES, WRITERS, Waveform, write_with_ffmpeg
 
 RATE = 16_000
@@ -133,6 +135,50 @@ def test_broken_frames_amid_an_mp3_are_passed_over(
     # What stands behind the break is the recording's end.
     around = np.correlate(long[-6 * RATE :], waveform[-5 * RATE : -RATE], "valid")
     assert around.max() > 0.9 * np.square(waveform[-5 * RATE : -RATE]).sum()
+
+
+@pytest.fixture
+def swelling_mp3(tmp_path: Path) -> Path:
+    """20 s at a variable bit rate, low for the first half."""
+    path = tmp_path / "swelling.mp3"
+    noise = np.random.default_rng(0).normal(0, 0.1, 20 * RATE)
+    noise[: 10 * RATE] *= 1e-3
+    soundfile.write(path, noise, RATE, bitrate_mode="VARIABLE", compression_level=0.5)
+    return path
+
+
+def without_length(mp3: bytes) -> bytes:
+    """Less the first frame, which holds the tag."""
+    return mp3[mp3.index(mp3[:2], 100) :]
+
+
+def test_an_mp3_that_declares_no_length_is_read_to_its_end(swelling_mp3: Path) -> None:
+    content = without_length(swelling_mp3.read_bytes())
+    guessed = soundfile.info(io.BytesIO(content)).duration
+    assert abs(guessed - 20) > 1, "libsndfile would read it whole"
+    assert len(load_audio(content, RATE)) == pytest.approx(20 * RATE, abs=0.1 * RATE)
+
+
+def test_joined_mp3s_are_read_to_the_end(swelling_mp3: Path) -> None:
+    content = swelling_mp3.read_bytes()
+    waveform = load_audio(content + content, RATE)
+    assert len(waveform) == pytest.approx(40 * RATE, abs=0.2 * RATE)
+    last = waveform[-5 * RATE :]
+    assert np.square(last).mean() > 1e-3, "the end of the second is loud"
+
+
+@pytest.mark.parametrize(
+    ("before", "behind"),
+    [(b"", b""), (b"", b"TAG".ljust(128, b"\0")), (b"ID3\4\0\0\0\0\1\0" + bytes(128), b"")],
+    ids=["untagged", "ID3v1", "ID3v2"],
+)
+def test_an_mp3_that_declares_its_length_is_libsndfiles(
+    swelling_mp3: Path, before: bytes, behind: bytes
+) -> None:
+    content = swelling_mp3.read_bytes()
+    pieces = list(decoded_pieces(before + content + behind))
+    assert {piece.encoding.decoder for piece in pieces if piece.encoding} == {"libsndfile"}
+    np.testing.assert_array_equal(gather(pieces).samples, load_audio(content, RATE))
 
 
 def test_a_truncated_m4a_with_its_index_in_front(tmp_path: Path, speech: Waveform) -> None:

@@ -21,6 +21,7 @@ LAYERS = [
         "errors",
         "fail_on",
         "lazy",
+        "mp3",
         "page",
         "processor",
         "records",

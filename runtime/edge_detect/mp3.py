@@ -1,0 +1,73 @@
+"""Whether an MP3 says how long it is: only then libsndfile reads all of it.
+
+The first frame may hold a tag instead of sound, with the stream's length (Xing's, which LAME and
+FFmpeg write). Where it is missing libsndfile takes all frames to be as large as the first ones,
+which ends a recording of variable bit rate early; where more follows, as in files joined end to
+end, it stops at the length of the first.
+"""
+
+import os
+import struct
+from typing import BinaryIO
+
+ID3_MAGIC = b"ID3"
+ID3_HEADER_BYTES = 10
+ID3V1_MAGIC = b"TAG"
+ID3V1_BYTES = 128
+
+# The first frame is at most 1441 bytes; some writers pad the tags before it.
+HEAD_BYTES = 4096
+LENGTH_MAGICS = (b"Xing", b"Info")
+LENGTH_LAYOUT = struct.Struct(">4sIII")
+"""Magic, flags, frames, bytes of the whole stream from the first frame on."""
+HAS_BYTES = 0x2
+
+
+def ends_unsaid(file: BinaryIO) -> bool:
+    """Whether `file` is an MP3 that doesn't declare its length, or holds more than it declares.
+
+    False of anything else. Leaves the file at its start.
+    """
+    start = behind_id3(file)
+    file.seek(start)
+    head = file.read(HEAD_BYTES)
+    unsaid = is_frame(head.lstrip(b"\0")) and declared_end(head, start) < end_of_frames(file)
+    file.seek(0)
+    return unsaid
+
+
+def behind_id3(file: BinaryIO) -> int:
+    """Where the tags at the start end (ID3v2, section 3.1)."""
+    position = 0
+    while True:
+        file.seek(position)
+        header = file.read(ID3_HEADER_BYTES)
+        if len(header) < ID3_HEADER_BYTES or not header.startswith(ID3_MAGIC):
+            return position
+        size = 0
+        for byte in header[6:]:
+            size = size << 7 | byte & 0x7F
+        position += ID3_HEADER_BYTES + size
+
+
+def is_frame(head: bytes) -> bool:
+    """Whether bytes begin as a frame of MPEG audio, layer III, does."""
+    return len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2
+
+
+def declared_end(head: bytes, start: int) -> int:
+    """Where the frames that begin at `start` with `head` end, or up to 36 bytes behind it, by the
+    first one's tag; 0 without one."""
+    for magic in LENGTH_MAGICS:
+        place = head.find(magic)
+        if 0 <= place <= len(head) - LENGTH_LAYOUT.size:
+            _, flags, _, size = LENGTH_LAYOUT.unpack_from(head, place)
+            return start + place + size if flags & HAS_BYTES else 0
+    return 0
+
+
+def end_of_frames(file: BinaryIO) -> int:
+    """The file's size, less a tag at its end (ID3v1)."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - ID3V1_BYTES))
+    return size - ID3V1_BYTES if file.read(len(ID3V1_MAGIC)) == ID3V1_MAGIC else size

@@ -30,6 +30,9 @@ BLOCK_FRAMES = 4096
 # soundfile seeks behind every block, and in an MP3 a seek costs the more the later it is.
 MP3_BLOCK_FRAMES = 16 * BLOCK_FRAMES
 
+# FFmpeg's frames are often 10 ms; what comes after the decoder costs as much for one as for many.
+FFMPEG_PIECE_SAMPLES = 32_768
+
 MIN_SAMPLE_RATE = 1_000
 MAX_SAMPLE_RATE = 768_000
 
@@ -234,7 +237,8 @@ def read_stream(container: Any, name: str) -> Iterator[Decoded]:
     stream = container.streams.best("audio")
     if stream is None:
         raise UnsupportedAudio(f"{name!r} has no audio stream; give a file with sound")
-    frames = good = broken = rate = 0
+    frames = passed = good = broken = rate = 0
+    held: list[Any] = []
     for packet in decoded_packets(container, stream):
         good += bool(packet.frames)
         broken += packet.broken
@@ -245,16 +249,14 @@ def read_stream(container: Any, name: str) -> Iterator[Decoded]:
                     f"{name!r} changes its sample rate from {rate} to {frame.sample_rate} Hz; "
                     "convert it to one rate"
                 )
-            samples = to_mono(frame.to_ndarray().T.astype(np.float32, copy=False))
-            encoding = Encoding(
-                "FFmpeg",
-                container.format.name,
-                stream.codec_context.name,
-                rate,
-                frame.layout.nb_channels,
-            )
-            yield Decoded(samples, rate, complete=True, encoding=encoding)
+            held.append(frame)
             frames += frame.samples
+        if frames - passed >= FFMPEG_PIECE_SAMPLES:
+            yield piece_of(held, container, stream)
+            passed = frames
+            held.clear()
+    if held:
+        yield piece_of(held, container, stream)
     if broken > good:
         raise UnsupportedAudio(
             f"{name!r} is no readable audio ({broken} of {broken + good} packets are broken); "
@@ -264,6 +266,20 @@ def read_stream(container: Any, name: str) -> Iterator[Decoded]:
     short = expected is not None and frames < (expected - DURATION_TOLERANCE_SECONDS) * rate
     if broken or short:
         yield nothing_more(rate)
+
+
+def piece_of(frames: list[Any], container: Any, stream: Any) -> Decoded:
+    """Some of FFmpeg's frames as one piece."""
+    rate = frames[0].sample_rate
+    encoding = Encoding(
+        "FFmpeg",
+        container.format.name,
+        stream.codec_context.name,
+        rate,
+        frames[0].layout.nb_channels,
+    )
+    mono = [to_mono(frame.to_ndarray().T.astype(np.float32, copy=False)) for frame in frames]
+    return Decoded(concatenate(mono), rate, complete=True, encoding=encoding)
 
 
 @dataclass(frozen=True)
@@ -327,7 +343,7 @@ def check_duration(frames: int, sample_rate: int) -> None:
 
 def to_mono(samples: Waveform) -> Waveform:
     """Average the channels: (samples, channels) or (samples,) to (samples,)."""
-    if samples.ndim == 1 or not samples.size:
+    if samples.ndim == 1 or samples.shape[1] == 1 or not samples.size:
         return samples.reshape(-1)
     mono: Waveform = samples.mean(axis=1)
     return mono

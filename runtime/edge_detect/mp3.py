@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 ID3_MAGIC = b"ID3"
 ID3_HEADER_BYTES = 10
+MAX_ID3_TAGS = 16  # a file of nothing but tags is not followed to its end
 ID3V1_MAGIC = b"TAG"
 ID3V1_BYTES = 128
 
@@ -37,17 +38,18 @@ def ends_unsaid(file: BinaryIO) -> bool:
 
 
 def behind_id3(file: BinaryIO) -> int:
-    """Where the tags at the start end (ID3v2, section 3.1)."""
+    """Where the tags at the start end, in bytes (ID3v2, section 3.1)."""
     position = 0
-    while True:
+    for _ in range(MAX_ID3_TAGS):
         file.seek(position)
         header = file.read(ID3_HEADER_BYTES)
         if len(header) < ID3_HEADER_BYTES or not header.startswith(ID3_MAGIC):
-            return position
+            break
         size = 0
         for byte in header[6:]:
             size = size << 7 | byte & 0x7F
         position += ID3_HEADER_BYTES + size
+    return position
 
 
 def is_frame(head: bytes) -> bool:
@@ -56,8 +58,8 @@ def is_frame(head: bytes) -> bool:
 
 
 def declared_end(head: bytes, start: int) -> int:
-    """Where the frames that begin at `start` with `head` end, or up to 36 bytes behind it, by the
-    first one's tag; 0 without one."""
+    """Where, in bytes of the file, the frames that begin at `start` with `head` end by the tag in
+    the first one, or up to 36 bytes behind that; 0 without a tag."""
     for magic in LENGTH_MAGICS:
         place = head.find(magic)
         if 0 <= place <= len(head) - LENGTH_LAYOUT.size:

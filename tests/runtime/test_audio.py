@@ -14,6 +14,7 @@ import soundfile
 from edge_detect import errors
 from edge_detect.audio import check_waveform, decoded_pieces, load_audio
 from edge_detect.decoding import gather
+from edge_detect.mp3 import behind_id3
 from tests.conftest import FIXTURES, WRITERS, Waveform, write_with_ffmpeg
 
 RATE = 16_000
@@ -159,6 +160,9 @@ def test_an_mp3_that_declares_no_length_is_read_to_its_end(swelling_mp3: Path) -
     assert len(load_audio(content, RATE)) == pytest.approx(20 * RATE, abs=0.1 * RATE)
 
 
+ID3V2 = b"ID3\4\0\0\0\0\1\0" + bytes(128)
+
+
 def test_joined_mp3s_are_read_to_the_end(swelling_mp3: Path) -> None:
     content = swelling_mp3.read_bytes()
     waveform = load_audio(content + content, RATE)
@@ -167,9 +171,22 @@ def test_joined_mp3s_are_read_to_the_end(swelling_mp3: Path) -> None:
     assert np.square(last).mean() > 1e-3, "the end of the second is loud"
 
 
+def test_tags_between_joined_mp3s_are_passed_over_with_a_warning(swelling_mp3: Path) -> None:
+    content = ID3V2 + swelling_mp3.read_bytes()
+    with pytest.warns(errors.TruncatedAudio, match="damaged"):
+        waveform = load_audio(content + content, RATE)
+    assert len(waveform) == pytest.approx(40 * RATE, abs=0.2 * RATE)
+
+
+def test_a_file_of_nothing_but_tags_is_not_followed_to_its_end() -> None:
+    tags = 1000
+    end = behind_id3(io.BytesIO(b"ID3\4\0\0\0\0\0\0" * tags))
+    assert 0 < end < tags * 10 / 2
+
+
 @pytest.mark.parametrize(
     ("before", "behind"),
-    [(b"", b""), (b"", b"TAG".ljust(128, b"\0")), (b"ID3\4\0\0\0\0\1\0" + bytes(128), b"")],
+    [(b"", b""), (b"", b"TAG".ljust(128, b"\0")), (ID3V2, b"")],
     ids=["untagged", "ID3v1", "ID3v2"],
 )
 def test_an_mp3_that_declares_its_length_is_libsndfiles(

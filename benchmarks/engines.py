@@ -136,14 +136,6 @@ ENGINES = (
         "int8",
         "Detector.load(precision='int8')",
     ),
-    Engine(
-        "edge-int8-fast",
-        "edge-detect int8-fast",
-        f"{PEERS}.edge_detect_package:Int8Fast",
-        OWN,
-        "int8-fast",
-        "Detector.load(precision='int8-fast')",
-    ),
 )
 
 

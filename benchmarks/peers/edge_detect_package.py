@@ -37,12 +37,6 @@ class Fp32(Peer):
 
 
 class Int8(Fp32):
-    """The accurate 8-bit graph."""
+    """The 8-bit graph."""
 
     PRECISION = "int8"
-
-
-class Int8Fast(Fp32):
-    """The fast 8-bit graph."""
-
-    PRECISION = "int8-fast"

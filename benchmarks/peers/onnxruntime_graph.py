@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 
 from benchmarks.peers.peer import Files, Float32, Peer, PreparedPeer
@@ -42,8 +43,11 @@ class DynamicInt8(Plain, PreparedPeer):
         from onnxruntime.quantization import QuantType, quantize_dynamic
         from onnxruntime.quantization.shape_inference import quant_pre_process
 
-        inferred = files.prepared / "inferred.onnx"
-        quant_pre_process(files.plain, inferred, skip_symbolic_shape=True)
+        # In one file: quant_pre_process refuses weights of a file beside the graph.
+        whole, inferred = files.prepared / "whole.onnx", files.prepared / "inferred.onnx"
+        onnx.save(onnx.load(files.plain), whole)
+        quant_pre_process(whole, inferred, skip_symbolic_shape=True)
+        whole.unlink()
         quantize_dynamic(
             inferred,
             files.prepared / QUANTISED,

@@ -16,7 +16,6 @@ class Precision(str, Enum):
 
     fp32 = "fp32"
     int8 = "int8"
-    int8_fast = "int8-fast"
     fp16 = "fp16"
 
 
@@ -59,9 +58,7 @@ def export(
     ] = None,
     precision: Annotated[
         list[Precision] | None,
-        typer.Option(
-            help="A graph besides fp32: int8 and int8-fast for CPUs, fp16 for GPUs; repeatable."
-        ),
+        typer.Option(help="A graph besides fp32: int8 for CPUs, fp16 for GPUs; repeatable."),
     ] = None,
     quality_clips: Annotated[
         str | None,

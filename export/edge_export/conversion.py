@@ -36,12 +36,12 @@ from edge_export.whole import whole_or_nothing
 
 ENCODER_FILE = "encoder.onnx"
 
-GRAPH_VERSION = "fast 1"
+GRAPH_VERSION = "fast 2"
 """Changes with the graphs that the same weights become: what is cached is then made anew."""
 
 Exporter: TypeAlias = Literal["torch", "optimum"]
 Form: TypeAlias = Literal["fast", "standard", "plain"]
-Precision: TypeAlias = Literal["fp32", "int8", "int8-fast", "fp16"]
+Precision: TypeAlias = Literal["fp32", "int8", "fp16"]
 Writer: TypeAlias = Callable[[Encoder, Path], None]
 
 # The fp32 graph: built from the weights, or as torch's own exporter writes it.
@@ -54,7 +54,6 @@ FORMS: dict[Form, Writer] = {
 # Lower precisions, which are recipes too, and the devices that they are for.
 LOWER: dict[Precision, tuple[str, ...]] = {
     "int8": ("cpu",),
-    "int8-fast": ("cpu",),
     "fp16": ("cuda",),
 }
 

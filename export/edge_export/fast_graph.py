@@ -3,7 +3,9 @@
 It computes what PooledEncoder does, with the same signature as `graph.write_plain_graph`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,7 +31,8 @@ from edge_export.layers import (
     transformer_layer,
 )
 from edge_export.quantisation import Int8Operators
-from edge_export.quantised_front_end import quantised_front_end
+from edge_export.quantised_front_end import quantised_frame_builder
+from edge_export.rounding import round_weights
 
 
 @dataclass(frozen=True)
@@ -42,17 +45,21 @@ class Recipe:
     """Of what is neither int8 nor, as normalisation and the mean are, float64."""
 
 
-RECIPES = {
+def int8_recipe(encoder: Encoder) -> Recipe:
+    """The convolutions and the linear layers of the transformer in int8."""
+    weights = round_weights(encoder)
+    frames = partial(quantised_frame_builder, weights=weights)
+    return Recipe(Int8Operators(weights), partial(in_chunks, builder=frames))
+
+
+RECIPES: dict[str, Callable[[Encoder], Recipe]] = {
     # For onnxruntime's CPU, with operators of its own (com.microsoft).
-    "fast": Recipe(FastOperators(), in_chunks),
+    "fast": lambda _: Recipe(FastOperators(), in_chunks),
     # Operators of the ONNX standard alone and no loop, for any provider.
-    "standard": Recipe(StandardOperators(), front_end),
-    # The linear layers of the transformer in int8.
-    "int8": Recipe(Int8Operators(), in_chunks),
-    # The convolutions too, with scales for each tenth of a second.
-    "int8-fast": Recipe(Int8Operators(), quantised_front_end),
+    "standard": lambda _: Recipe(StandardOperators(), front_end),
+    "int8": int8_recipe,
     # For GPUs.
-    "fp16": Recipe(StandardOperators(), front_end, np.float16),
+    "fp16": lambda _: Recipe(StandardOperators(), front_end, np.float16),
 }
 
 
@@ -63,7 +70,7 @@ def write_built_graph(recipe: str, encoder: Encoder, path: Path) -> None:
         EncoderError: the encoder has a part that is not known here.
         ExportError: the graph does not fit into one file.
     """
-    save_graph(build_graph(encoder, RECIPES[recipe]), path)
+    save_graph(build_graph(encoder, RECIPES[recipe](encoder)), path)
 
 
 def build_graph(encoder: Encoder, recipe: Recipe) -> onnx.ModelProto:
@@ -86,7 +93,8 @@ def transformer(block: Block, frames: Value, encoder: Encoder, operators: Operat
     shape = Shape(block.node("Concat", batch, block.ints(-1, width), axis=0), heads, width)
     hidden = projection(block, frames, model.feature_projection)
     hidden = block.node("Reshape", hidden, shape.frames)
-    places = position(block, hidden, model.encoder.pos_conv_embed, config.feat_extract_activation)
+    kind = config.feat_extract_activation
+    places = position(block, hidden, model.encoder.pos_conv_embed, operators, kind)
     hidden = block.node("Add", hidden, places)
     hidden = block.node("Reshape", hidden, block.ints(-1, width))
     norm = cast(LayerNorm, model.encoder.layer_norm)

@@ -25,6 +25,9 @@ FrontEnd: TypeAlias = Callable[[Block, Value, Encoder], Value]
 Frames: TypeAlias = Callable[[Block, Value], Value]
 """The same for any part of the clip: (batch, samples) to (batch, F, channels)."""
 
+FrameBuilder: TypeAlias = Callable[[Block, Value, Encoder], Frames]
+"""Computes what depends on the whole clip, once."""
+
 
 def front_end(block: Block, waveform: Value, encoder: Encoder) -> Value:
     """(batch, samples) -> (batch, F, channels), the whole clip at once."""
@@ -52,13 +55,15 @@ def normalise(block: Block, waveform: Value) -> Value:
     return block.node("Cast", scaled, to=TensorProto.FLOAT)
 
 
-def in_chunks(block: Block, waveform: Value, encoder: Encoder) -> Value:
+def in_chunks(
+    block: Block, waveform: Value, encoder: Encoder, builder: FrameBuilder = frame_builder
+) -> Value:
     """The same frames, chunk after chunk: memory is that of one chunk, however long the clip.
 
     The chunks are as equal as can be: each but the
     last has ceil(F / count) frames.
     """
-    frames = frame_builder(block, waveform, encoder)
+    frames = builder(block, waveform, encoder)
     step, overlap = spacing(encoder)
     most = max(1, CHUNK_SAMPLES // step)
     total = frame_count(block, waveform, encoder)

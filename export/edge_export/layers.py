@@ -29,6 +29,12 @@ class Operators(Protocol):
     def feed_forward(self, block: Block, hidden: Value, layer: Module, kind: str) -> Value:
         """(rows, width) -> (rows, width) through the wider middle."""
 
+    def position(self, block: Block, hidden: Value, layer: Conv1d) -> Value:
+        """(batch, F, width) -> the same shape, by a wide convolution over time.
+
+        An even kernel would give a frame more, which transformers cuts off.
+        """
+
     def attention(
         self, block: Block, query: Value, key: Value, value: Value, shape: "Shape"
     ) -> Value:
@@ -75,22 +81,9 @@ def layer_norm(block: Block, hidden: Value, layer: LayerNorm) -> Value:
     return block.node("LayerNormalization", hidden, weight, bias, axis=-1, epsilon=layer.eps)
 
 
-def position(block: Block, hidden: Value, layer: Module, kind: str) -> Value:
-    """(batch, F, width) -> the same shape: where a frame stands, by a wide convolution.
-
-    An even kernel would give a frame more, which transformers cuts off: here it pads one less.
-    """
-    convolved = cast(Conv1d, layer.conv)
-    [kernel] = convolved.kernel_size
-    turned = block.node("Transpose", hidden, perm=[0, 2, 1])
-    clip = block.node("Unsqueeze", turned, block.ints(2))  # (batch, width, 1, F)
-    weight = block.floats(array(convolved.weight)[:, :, np.newaxis])
-    bias = block.floats(array(convolved.bias))
-    pads = [0, kernel // 2, 0, (kernel - 1) // 2]
-    result = block.node("Conv", clip, weight, bias, group=convolved.groups, pads=pads)
-    result = activation(block, result, kind)
-    result = block.node("Squeeze", result, block.ints(2))
-    return block.node("Transpose", result, perm=[0, 2, 1])
+def position(block: Block, hidden: Value, layer: Module, operators: Operators, kind: str) -> Value:
+    """(batch, F, width) -> the same shape: where a frame stands."""
+    return activation(block, operators.position(block, hidden, cast(Conv1d, layer.conv)), kind)
 
 
 def attention(
@@ -177,6 +170,17 @@ class StandardOperators:
         active = activation(block, wide, kind)
         [narrow] = self.linear(block, active, cast(Linear, layer.output_dense))
         return narrow
+
+    def position(self, block: Block, hidden: Value, layer: Conv1d) -> Value:
+        [kernel] = layer.kernel_size
+        turned = block.node("Transpose", hidden, perm=[0, 2, 1])
+        clip = block.node("Unsqueeze", turned, block.ints(2))  # (batch, width, 1, F)
+        weight = block.floats(array(layer.weight)[:, :, np.newaxis])
+        pads = [0, kernel // 2, 0, (kernel - 1) // 2]
+        bias = block.floats(array(layer.bias))
+        result = block.node("Conv", clip, weight, bias, group=layer.groups, pads=pads)
+        result = block.node("Squeeze", result, block.ints(2))
+        return block.node("Transpose", result, perm=[0, 2, 1])
 
     def attention(
         self, block: Block, query: Value, key: Value, value: Value, shape: Shape

@@ -97,7 +97,7 @@ def export_package(
         exporter: what turns safetensors into a graph: "torch" or "optimum".
         graph: "fast" (the default), "standard" for providers without onnxruntime's own operators,
             or "plain", as torch's exporter writes it.
-        precisions: "int8", "int8-fast" (CPU) and "fp16" (GPU) besides "fp32", which is always
+        precisions: "int8" (CPU) and "fp16" (GPU) besides "fp32", which is always
             there.
         quality_folder: clips on which they are judged, in sub-folders named by label where the
             labels are known; clips made by arithmetic where not given.

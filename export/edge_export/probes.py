@@ -10,6 +10,8 @@ SEED = 20_261_123
 PROBE_SECONDS = (0.1, 0.5, 1.0, 4.0, 10.0)
 GOLDEN_SECONDS = (1.0, 4.0)
 QUALITY_CLIPS = 100
+CALIBRATION_CLIPS = 24
+CALIBRATION_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,23 @@ def quality_probes(sample_rate: int) -> list[Probe]:
     """Voices of all heights and in all noise, on which a lower precision is judged."""
     rng = np.random.default_rng(SEED)
     return [
-        Probe(
-            f"voice {i}",
-            voice(rng.uniform(1, 3), sample_rate, rng.uniform(80, 300), 10 ** rng.uniform(-4, -1)),
-        )
+        Probe(f"voice {i}", any_voice(rng, rng.uniform(1, 3), sample_rate))
         for i in range(QUALITY_CLIPS)
     ]
+
+
+def calibration_voices(sample_rate: int) -> npt.NDArray[np.float32]:
+    """Others such, (clips, samples), for whose sake weights are rounded as they are."""
+    rng = np.random.default_rng(SEED + 1)
+    clips = range(CALIBRATION_CLIPS)
+    return np.stack([any_voice(rng, CALIBRATION_SECONDS, sample_rate) for _ in clips])
+
+
+def any_voice(
+    rng: np.random.Generator, seconds: float, sample_rate: int
+) -> npt.NDArray[np.float32]:
+    """A voice of any height in any noise."""
+    return voice(seconds, sample_rate, rng.uniform(80, 300), 10 ** rng.uniform(-4, -1))
 
 
 def max_seconds(probes: Sequence[Probe], sample_rate: int) -> float:

@@ -1,81 +1,38 @@
 """Wav2Vec2's front end in 8-bit integers: waveform (batch, samples) to frames (batch, F, channels).
 
 All convolutions but the first, whose input is one channel, are products of u8 activations by s8
-weights. Activations are (batch, time, channels), so that a strided convolution is a copy of whole
-rows of bytes and one product. One scale for loud and quiet moments alike would lose the quiet ones:
-the clip goes through in short tiles, each with scales of its own.
+weights. Activations are (batch, time, channels), so that a window is a row. One scale for loud and
+quiet moments alike would lose the quiet ones: each window has a scale of its own, so that a frame
+is the same in whatever chunk and batch it is computed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import cast
 
 import numpy as np
 from torch.nn import Conv1d, LayerNorm, Module
 
-from edge_export.blocks import MICROSOFT, Block, Value
+from edge_export.blocks import Block, Value
 from edge_export.encoder import Encoder
-from edge_export.front_end import (
-    ceil_divide,
-    first_windows,
-    folded_group_norm,
-    frame_count,
-    no_frames,
-    spacing,
-)
+from edge_export.front_end import Frames, first_windows, folded_group_norm
+from edge_export.integers import integer_product
 from edge_export.layers import activation, array, layer_norm
-from edge_export.quantisation import quantise_columns
+from edge_export.rounding import RoundedWeights
 
-TILE_FRAMES = 5
-"""0.1 s. With 0.2 s, the front end of a base model errs 2 to 7 times as much (1 - cosine)."""
-TILES_TOGETHER = 10
-"""What is put together before it joins all the frames, so that long clips are not copied often."""
+ZERO, LEVELS = 128, 127
+"""A window's largest value is so many levels above or below the zero point, which all have."""
+
+SILENCE = 1e-30
+"""A window of zeros has no largest value."""
 
 
-def quantised_front_end(block: Block, waveform: Value, encoder: Encoder) -> Value:
-    """(batch, samples) -> (batch, F, channels).
-
-    Tiles start every TILE_FRAMES frames whatever the clip's length; the last one is filled up with
-    the last sample. Frames of full tiles depend on the clip's length by nothing but what is
-    computed of the whole clip: its level and, in a "group" model, the first normalisation. The
-    clips of a batch share their scales.
-    """
-    layers = cast(Sequence[Module], encoder.model.feature_extractor.conv_layers)
+def quantised_frame_builder(
+    block: Block, waveform: Value, encoder: Encoder, weights: RoundedWeights
+) -> Frames:
+    """What does the convolutions, with what of them depends on the whole clip computed once."""
     first = first_weight(block, waveform, encoder)
-    step, overlap = spacing(encoder)
-    hop = step * TILE_FRAMES
-    total = frame_count(block, waveform, encoder)
-    count = ceil_divide(block, total, block.ints(TILE_FRAMES))
-    needed = block.node("Add", block.node("Mul", count, block.ints(hop)), block.ints(overlap))
-    filled = fill_up(block, waveform, needed)
-
-    def tile(inner: Block, number: Value) -> Value:
-        start = inner.node("Mul", number, inner.ints(hop))
-        end = inner.node("Add", start, inner.ints(hop + overlap))
-        part = inner.node("Slice", filled, start, end, inner.ints(1))
-        return tile_frames(inner, part, first, layers, encoder)
-
-    frames = joined(block, count, no_frames(block, waveform, encoder), tile)
-    return block.node("Slice", frames, block.ints(0), total, block.ints(1))
-
-
-def joined(
-    block: Block, count: Value, empty: Value, tile: Callable[[Block, Value], Value]
-) -> Value:
-    """`tile(block, number)` of the numbers 0 to `count` - 1, one behind the other in time."""
-
-    def several(inner: Block, index: Value, done: Value) -> Value:
-        before = inner.node("Mul", index, inner.ints(TILES_TOGETHER))
-        left = inner.node("Min", inner.node("Sub", count, before), inner.ints(TILES_TOGETHER))
-
-        def one_more(deeper: Block, index: Value, done: Value) -> Value:
-            frames = tile(deeper, deeper.node("Add", index, before))
-            return deeper.node("Concat", done, frames, axis=1)
-
-        tiles = inner.loop(inner.node("Squeeze", left), empty, one_more)
-        return inner.node("Concat", done, tiles, axis=1)
-
-    trips = ceil_divide(block, count, block.ints(TILES_TOGETHER))
-    return block.loop(block.node("Squeeze", trips), empty, several)
+    return partial(quantised_frames, first=first, encoder=encoder, weights=weights)
 
 
 def first_weight(block: Block, waveform: Value, encoder: Encoder) -> Value:
@@ -93,54 +50,57 @@ def first_weight(block: Block, waveform: Value, encoder: Encoder) -> Value:
     return block.floats(np.concatenate([weight, bias[np.newaxis]])[np.newaxis])
 
 
-def fill_up(block: Block, waveform: Value, needed: Value) -> Value:
-    """(batch, samples) -> (batch, at least `needed`): the last sample again and again.
-
-    Zeros would be a step, louder than the clip where it has an offset.
-    """
-    samples = block.node("Shape", waveform, start=1, end=2)
-    missing = block.node("Max", block.node("Sub", needed, samples), block.ints(0))
-    pads = block.node("Concat", block.ints(0, 0, 0), missing, axis=0)
-    return block.node("Pad", waveform, pads, mode="edge")
-
-
-def tile_frames(
-    block: Block, waveform: Value, first: Value, layers: Sequence[Module], encoder: Encoder
+def quantised_frames(
+    block: Block, waveform: Value, first: Value, encoder: Encoder, weights: RoundedWeights
 ) -> Value:
-    """A tile's samples (batch, `tile_lengths`[0]) -> (batch, TILE_FRAMES, channels)."""
-    convolutions = [cast(Conv1d, layer.conv) for layer in layers]
-    windows = first_windows(block, waveform, convolutions[0])
+    """(batch, samples) -> (batch, F, channels), of the clip or a part of it."""
+    layers = cast(Sequence[Module], encoder.model.feature_extractor.conv_layers)
+    windows = first_windows(block, waveform, cast(Conv1d, layers[0].conv))
     hidden = block.node("MatMul", block.node("Transpose", windows, perm=[0, 2, 1]), first)
     hidden = finished(block, hidden, layers[0], encoder)
-    lengths = tile_lengths(convolutions)
-    for layer, convolved, length in zip(layers[1:], convolutions[1:], lengths[2:], strict=True):
-        hidden = quantised_convolution(block, hidden, convolved, length)
+    for layer in layers[1:]:
+        hidden = quantised_convolution(block, hidden, cast(Conv1d, layer.conv), weights)
         hidden = finished(block, hidden, layer, encoder)
     return hidden
 
 
-def tile_lengths(layers: Sequence[Conv1d]) -> list[int]:
-    """Of a tile in time: before the first convolution (samples), and behind each (frames)."""
-    lengths = [TILE_FRAMES]
-    for layer in reversed(layers):
-        [kernel], [stride] = layer.kernel_size, layer.stride
-        lengths.insert(0, (lengths[0] - 1) * stride + kernel)
-    return lengths
+def quantised_convolution(
+    block: Block, hidden: Value, layer: Conv1d, weights: RoundedWeights
+) -> Value:
+    """(batch, T, in) -> (batch, T', out), in u8 by s8.
+
+    A window's levels are its values by its largest one, by which the product is put right.
+    """
+    windows = windows_of(block, hidden, layer)
+    largest = largest_of(block, windows)
+    factor = block.node("Div", block.floats(np.array(LEVELS)), largest)
+    one, zero = block.floats(np.array(1)), block.weight(np.array(ZERO, np.uint8))
+    levels = block.node("QuantizeLinear", block.node("Mul", windows, factor), one, zero)
+    scale = block.floats(np.array(1 / LEVELS))
+    product = integer_product(block, levels, scale, zero, weights[layer])
+    result = block.node("Mul", product, largest)
+    if layer.bias is None:
+        return result
+    return block.node("Add", result, block.floats(array(layer.bias)))
 
 
-def quantised_convolution(block: Block, hidden: Value, layer: Conv1d, length: int) -> Value:
-    """(batch, T, in) -> (batch, `length`, out), in u8 by s8."""
+def windows_of(block: Block, hidden: Value, layer: Conv1d) -> Value:
+    """What the convolution sees: (batch, T, in) -> (batch, T', kernel * in)."""
     [kernel], [stride] = layer.kernel_size, layer.stride
-    levels, scale, zero = block.nodes("DynamicQuantizeLinear", hidden, outputs=3)
-    taken = stride * np.arange(length)[:, np.newaxis] + np.arange(kernel)
-    windows = block.node("Gather", levels, block.weight(taken), axis=1)
-    rows = block.node("Reshape", windows, block.ints(0, length, kernel * layer.in_channels))
-    by_tap = array(layer.weight).transpose(2, 1, 0)  # (kernel, in, out)
-    weight, weight_scale = quantise_columns(by_tap.reshape(-1, layer.out_channels))
-    bias = [block.floats(array(layer.bias))] if layer.bias is not None else []
-    factors = [scale, block.floats(weight_scale), zero, ""]  # the weights' zero point: 0
-    inputs = [rows, block.weight(weight), *factors, *bias]
-    return block.node("MatMulIntegerToFloat", *inputs, domain=MICROSOFT)
+    moments = block.node("Squeeze", block.node("Shape", hidden, start=1, end=2))
+    end = block.node("Sub", moments, block.weight(np.array(kernel - 1)))
+    starts = block.node("Range", block.weight(np.array(0)), end, block.weight(np.array(stride)))
+    column = block.node("Unsqueeze", starts, block.ints(1))
+    taken = block.node("Add", column, block.weight(np.arange(kernel)))  # (T', kernel)
+    windows = block.node("Gather", hidden, taken, axis=1)
+    return block.node("Reshape", windows, block.ints(0, -1, kernel * layer.in_channels))
+
+
+def largest_of(block: Block, windows: Value) -> Value:
+    """The largest absolute value in each window, above 0: (batch, T', 1)."""
+    high = block.node("ReduceMax", windows, block.ints(2))
+    low = block.node("Neg", block.node("ReduceMin", windows, block.ints(2)))
+    return block.node("Max", high, low, block.floats(np.array(SILENCE)))
 
 
 def finished(block: Block, hidden: Value, layer: Module, encoder: Encoder) -> Value:

@@ -16,7 +16,7 @@ from torch.nn import Conv1d, LayerNorm, Module
 from edge_export.blocks import Block, Value
 from edge_export.encoder import Encoder
 from edge_export.front_end import Frames, first_windows, folded_group_norm
-from edge_export.integers import integer_product
+from edge_export.integers import integer_product, window_places
 from edge_export.layers import activation, array, layer_norm
 from edge_export.rounding import RoundedWeights
 
@@ -89,10 +89,8 @@ def windows_of(block: Block, hidden: Value, layer: Conv1d) -> Value:
     [kernel], [stride] = layer.kernel_size, layer.stride
     moments = block.node("Squeeze", block.node("Shape", hidden, start=1, end=2))
     end = block.node("Sub", moments, block.weight(np.array(kernel - 1)))
-    starts = block.node("Range", block.weight(np.array(0)), end, block.weight(np.array(stride)))
-    column = block.node("Unsqueeze", starts, block.ints(1))
-    taken = block.node("Add", column, block.weight(np.arange(kernel)))  # (T', kernel)
-    windows = block.node("Gather", hidden, taken, axis=1)
+    taken = window_places(block, end, stride, kernel)
+    windows = block.node("Gather", hidden, taken, axis=1)  # (batch, T', kernel, in)
     return block.node("Reshape", windows, block.ints(0, -1, kernel * layer.in_channels))
 
 

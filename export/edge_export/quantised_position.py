@@ -8,12 +8,12 @@ import numpy as np
 from torch.nn import Conv1d
 
 from edge_export.blocks import Array, Block, Value
-from edge_export.integers import integer_product
+from edge_export.integers import integer_product, window_places
 from edge_export.layers import array
 from edge_export.rounding import nearest
 
 AT_ONCE = 2
-"""Twice as many bytes of weights, a quarter of float32's, and half as many to copy to rows."""
+"""Each weight is there so many times, and as many times fewer bytes are copied to rows."""
 
 
 def quantised_position(block: Block, hidden: Value, layer: Conv1d) -> Value:
@@ -31,7 +31,7 @@ def quantised_position(block: Block, hidden: Value, layer: Conv1d) -> Value:
     by_group = block.node("Reshape", levels, block.ints(0, -1, AT_ONCE, groups, width))
     by_group = block.node("Transpose", by_group, perm=[3, 0, 1, 2, 4])
     clips = block.nodes("Split", by_group, outputs=groups, axis=0, num_outputs=groups)
-    taken = places(block, rows, span)
+    taken = window_places(block, block.node("Squeeze", rows), 1, span)
     results = []
     for group, clip in enumerate(clips):
         own = slice(group * out, (group + 1) * out)
@@ -55,14 +55,6 @@ def padded_clip(block: Block, hidden: Value, frames: Value, rows: Value, kernel:
     after = block.node("Sub", block.node("Sub", whole, frames), block.ints(before))
     pads = block.node("Concat", block.ints(0, before, 0, 0), after, block.ints(0), axis=0)
     return block.node("Pad", hidden, pads)
-
-
-def places(block: Block, rows: Value, span: int) -> Value:
-    """Which blocks of frames each row takes: int64 (rows, span)."""
-    count = block.node("Squeeze", rows)
-    starts = block.node("Range", block.weight(np.array(0)), count, block.weight(np.array(1)))
-    column = block.node("Unsqueeze", starts, block.ints(1))
-    return block.node("Add", column, block.weight(np.arange(span)))
 
 
 def shifted(weight: Array) -> Array:

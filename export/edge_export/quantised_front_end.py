@@ -20,11 +20,11 @@ from edge_export.integers import integer_product, window_places
 from edge_export.layers import activation, array, layer_norm
 from edge_export.rounding import RoundedWeights
 
-ZERO, LEVELS = 128, 127
-"""A window's largest value is so many levels above or below the zero point, which all have."""
+ZERO, ABOVE = 64, 191
+"""The zero point, which all windows have, and the levels above it: activations lie mostly there."""
 
 SILENCE = 1e-30
-"""A window of zeros has no largest value."""
+"""A window of zeros spans nothing."""
 
 
 def quantised_frame_builder(
@@ -69,16 +69,16 @@ def quantised_convolution(
 ) -> Value:
     """(batch, T, in) -> (batch, T', out), in u8 by s8.
 
-    A window's levels are its values by its largest one, by which the product is put right.
+    A window's levels are its values by what they span, by which the product is put right.
     """
     windows = windows_of(block, hidden, layer)
-    largest = largest_of(block, windows)
-    factor = block.node("Div", block.floats(np.array(LEVELS)), largest)
+    span = span_of(block, windows)
+    factor = block.node("Div", block.floats(np.array(ABOVE)), span)
     one, zero = block.floats(np.array(1)), block.weight(np.array(ZERO, np.uint8))
     levels = block.node("QuantizeLinear", block.node("Mul", windows, factor), one, zero)
-    scale = block.floats(np.array(1 / LEVELS))
+    scale = block.floats(np.array(1 / ABOVE))
     product = integer_product(block, levels, scale, zero, weights[layer])
-    result = block.node("Mul", product, largest)
+    result = block.node("Mul", product, span)
     if layer.bias is None:
         return result
     return block.node("Add", result, block.floats(array(layer.bias)))
@@ -94,11 +94,15 @@ def windows_of(block: Block, hidden: Value, layer: Conv1d) -> Value:
     return block.node("Reshape", windows, block.ints(0, -1, kernel * layer.in_channels))
 
 
-def largest_of(block: Block, windows: Value) -> Value:
-    """The largest absolute value in each window, above 0: (batch, T', 1)."""
+def span_of(block: Block, windows: Value) -> Value:
+    """What the levels above the zero point have to reach in each window: (batch, T', 1), above 0.
+
+    Its largest value, or more where the levels below have to reach further.
+    """
     high = block.node("ReduceMax", windows, block.ints(2))
-    low = block.node("Neg", block.node("ReduceMin", windows, block.ints(2)))
-    return block.node("Max", high, low, block.floats(np.array(SILENCE)))
+    low = block.node("ReduceMin", windows, block.ints(2))
+    below = block.node("Mul", low, block.floats(np.array(-ABOVE / ZERO)))
+    return block.node("Max", high, below, block.floats(np.array(SILENCE)))
 
 
 def finished(block: Block, hidden: Value, layer: Module, encoder: Encoder) -> Value:

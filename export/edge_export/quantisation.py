@@ -10,7 +10,7 @@ from edge_export.rounding import RoundedWeights
 
 
 class Int8Operators(FastOperators):
-    """All that has weights in int8, attention and all else in float32."""
+    """Linear layers and the positional convolution in int8, attention and all else in float32."""
 
     def __init__(self, weights: RoundedWeights) -> None:
         self._weights = weights

@@ -5,6 +5,7 @@ see, and the weights stand in it once for each of them, shifted.
 """
 
 import numpy as np
+import torch
 from torch.nn import Conv1d
 
 from edge_export.blocks import Array, Block, Value
@@ -37,7 +38,10 @@ def quantised_position(block: Block, hidden: Value, layer: Conv1d) -> Value:
         own = slice(group * out, (group + 1) * out)
         seen = block.node("Gather", clip, taken, axis=2)  # (1, batch, rows, span, AT_ONCE, width)
         matrix = block.node("Reshape", seen, block.ints(-1, span * AT_ONCE * width))
-        rounded, biases = nearest(shifted(weight[own])), block.floats(np.tile(bias[own], AT_ONCE))
+        rounded, biases = (
+            nearest(torch.from_numpy(shifted(weight[own]))),
+            block.floats(np.tile(bias[own], AT_ONCE)),
+        )
         results.append(integer_product(block, matrix, scale, zero, rounded, biases))
     return joined(block, results, hidden, frames, out)
 
@@ -58,12 +62,12 @@ def padded_clip(block: Block, hidden: Value, frames: Value, rows: Value, kernel:
 
 
 def shifted(weight: Array) -> Array:
-    """(out, in, kernel) -> (rows' width, AT_ONCE * out), zeros where a frame doesn't look."""
+    """(out, in, kernel) -> (AT_ONCE * out, rows' width), zeros where a frame doesn't look."""
     out, width, kernel = weight.shape
-    result = np.zeros((blocks_of(kernel) * AT_ONCE, width, AT_ONCE, out), np.float32)
+    result = np.zeros((AT_ONCE, out, blocks_of(kernel) * AT_ONCE, width), np.float32)
     for shift in range(AT_ONCE):
-        result[shift : shift + kernel, :, shift] = weight.transpose(2, 1, 0)
-    return result.reshape(-1, AT_ONCE * out)
+        result[shift, :, shift : shift + kernel] = weight.transpose(0, 2, 1)
+    return result.reshape(AT_ONCE * out, -1)
 
 
 def joined(block: Block, results: list[Value], hidden: Value, frames: Value, out: int) -> Value:

@@ -20,8 +20,7 @@ from edge_export.probes import calibration_voices
 
 LARGEST = 64
 """Two products of u8 and 64 fit into 16 bits: processors without VNNI add such pairs there, and cut
-off what is larger. With 127 a base model's error is half as large where there is VNNI, and many
-times as large where there is none."""
+off what is larger. With 127 the error would be half as large, but only where there is VNNI."""
 
 DAMPING = 0.1
 """Of the mean input's energy, added to each: inputs that hardly occur would be trusted too far."""
@@ -30,9 +29,7 @@ TOGETHER = 128
 """Inputs whose effect on all later ones is added at once, which is faster."""
 
 MOST_ROWS = 16_384
-"""Of a convolution's inputs, evenly spread: more of them change nothing."""
-
-Rows: TypeAlias = torch.Tensor
+"""Of a convolution's inputs, evenly spread, which bounds the memory that they take."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +43,9 @@ class RoundedWeight:
 
 
 RoundedWeights: TypeAlias = dict[Module, RoundedWeight]
+
+RowsOf: TypeAlias = Callable[[Module, torch.Tensor], torch.Tensor]
+"""A layer and its inputs -> what it multiplies by its weights: (rows, in)."""
 
 
 def round_weights(encoder: Encoder) -> RoundedWeights:
@@ -68,7 +68,7 @@ def round_weights(encoder: Encoder) -> RoundedWeights:
     return rounded
 
 
-def quantised_layers(encoder: Encoder) -> list[tuple[Module, Callable[[Module, Any], Rows]]]:
+def quantised_layers(encoder: Encoder) -> list[tuple[Module, RowsOf]]:
     """Each layer, and what makes rows of its inputs."""
     model = cast(Any, encoder.model)
     linear = [layer for layer in model.encoder.layers.modules() if isinstance(layer, Linear)]
@@ -76,9 +76,7 @@ def quantised_layers(encoder: Encoder) -> list[tuple[Module, Callable[[Module, A
     return [(each, linear_rows) for each in linear] + [(each, window_rows) for each in convolutions]
 
 
-def rounding_hook(
-    rounded: RoundedWeights, rows_of: Callable[[Module, Any], Rows]
-) -> Callable[[Module, Any], None]:
+def rounding_hook(rounded: RoundedWeights, rows_of: RowsOf) -> Callable[[Module, Any], None]:
     """Rounds a layer's weights as soon as its inputs are known, so that no others are kept."""
 
     def see(layer: Module, inputs: tuple[torch.Tensor]) -> None:
@@ -94,12 +92,12 @@ def matrix(layer: Module) -> torch.Tensor:
     return weight if isinstance(layer, Linear) else weight.transpose(1, 2).flatten(1)
 
 
-def linear_rows(layer: Module, hidden: torch.Tensor) -> Rows:
+def linear_rows(layer: Module, hidden: torch.Tensor) -> torch.Tensor:
     """(…, in) -> (rows, in)"""
     return hidden.flatten(0, -2)
 
 
-def window_rows(layer: Module, hidden: torch.Tensor) -> Rows:
+def window_rows(layer: Module, hidden: torch.Tensor) -> torch.Tensor:
     """(batch, channels, T) -> (rows, kernel * channels), loud and quiet ones alike."""
     convolved = cast(Conv1d, layer)
     [kernel], [stride] = convolved.kernel_size, convolved.stride
@@ -108,18 +106,27 @@ def window_rows(layer: Module, hidden: torch.Tensor) -> Rows:
     return rows / rows.abs().amax(dim=1, keepdim=True).clamp(min=torch.finfo(rows.dtype).tiny)
 
 
-def nearest(weight: npt.NDArray[np.float32]) -> RoundedWeight:
-    """Each of the weights (in, out) to the level that is next to it."""
-    largest = np.abs(weight).max(axis=0)
-    scale = (np.where(largest > 0, largest, 1) / LARGEST).astype(np.float32)
-    return RoundedWeight(np.rint(weight / scale).astype(np.int8), scale)
+def scale_of(weight: torch.Tensor) -> torch.Tensor:
+    """The value of one level for each output: (out, in) -> (out, 1)."""
+    largest = weight.abs().amax(dim=1, keepdim=True)
+    return torch.where(largest > 0, largest, 1) / LARGEST
+
+
+def in_levels(levels: torch.Tensor, scale: torch.Tensor) -> RoundedWeight:
+    """Whole numbers (out, in) and their scale (out, 1) as they are stored."""
+    return RoundedWeight(levels.T.to(torch.int8).numpy(), scale[:, 0].numpy())
+
+
+def nearest(weight: torch.Tensor) -> RoundedWeight:
+    """Each of the weights (out, in) to the level that is next to it."""
+    scale = scale_of(weight)
+    return in_levels((weight / scale).round(), scale)
 
 
 def round_columns(weight: torch.Tensor, moments: torch.Tensor) -> RoundedWeight:
     """Round weights (out, in) for inputs whose second moments are (in, in)."""
-    largest = weight.abs().amax(dim=1, keepdim=True)
-    scale = torch.where(largest > 0, largest, 1) / LARGEST
-    left = (weight / scale).clone()
+    scale = scale_of(weight)
+    left = weight / scale
     levels = torch.empty_like(left)
     influence = influence_of(moments)
     for start in range(0, left.shape[1], TOGETHER):
@@ -130,7 +137,7 @@ def round_columns(weight: torch.Tensor, moments: torch.Tensor) -> RoundedWeight:
             errors[:, i - start] = (left[:, i] - levels[:, i]) / influence[i, i]
             left[:, i:end] -= torch.outer(errors[:, i - start], influence[i, i:end])
         left[:, end:] -= errors @ influence[start:end, end:]
-    return RoundedWeight(levels.T.to(torch.int8).numpy(), scale[:, 0].numpy())
+    return in_levels(levels, scale)
 
 
 def influence_of(moments: torch.Tensor) -> torch.Tensor:

@@ -1,5 +1,6 @@
 """The front end in int8: near torch's frames, loud or quiet, wherever they are computed."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ import torch
 
 from edge_detect.manifest import Graph
 from edge_detect.session import GraphSession
-from edge_export.blocks import Block, Value
+from edge_export.blocks import Block
 from edge_export.checkpoint import open_checkpoint
 from edge_export.encoder import Encoder, load_encoder
-from edge_export.front_end import CHUNK_SAMPLES, FrameBuilder, in_chunks
+from edge_export.front_end import CHUNK_SAMPLES, in_chunks
 from edge_export.quantised_front_end import quantised_frame_builder
 from edge_export.rounding import round_weights
 from tests.conftest import Waveform
@@ -48,23 +49,16 @@ class FrontEnd:
         self.encoder: Encoder = load_encoder(
             open_checkpoint(save_encoder(folder / "encoder", **{**SMALL, **config}))
         )
-        weights = round_weights(self.encoder)
-
-        def builder(block: Block, waveform: Value, encoder: Encoder) -> Any:
-            return quantised_frame_builder(block, waveform, encoder, weights)
-
-        self.model = self._build(builder)
-        path = folder / "graph.onnx"
-        onnx.save(self.model, path)
-        graph = Graph(path.name, "", "int8", "waveform", "embedding")
-        self._session = GraphSession(path, graph, "cpu", 1)
-
-    def _build(self, builder: FrameBuilder) -> onnx.ModelProto:
+        builder = partial(quantised_frame_builder, weights=round_weights(self.encoder))
         block = Block()
         frames = in_chunks(block, "waveform", self.encoder, builder)
         shape: list[str | int] = ["batch", "frames", self.encoder.config.conv_dim[-1]]
         output = (block.output(frames, "embedding"), shape)
-        return block.model(("waveform", ["batch", "samples"]), output)
+        self.model = block.model(("waveform", ["batch", "samples"]), output)
+        path = folder / "graph.onnx"
+        onnx.save(self.model, path)
+        graph = Graph(path.name, "", "int8", "waveform", "embedding")
+        self._session = GraphSession(path, graph, "cpu", 1)
 
     def torch(self, clip: Waveform) -> npt.NDArray[np.float32]:
         """(samples,) -> (F, channels)."""

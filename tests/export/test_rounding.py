@@ -33,7 +33,7 @@ def test_errors_are_made_up_for_where_inputs_go_together() -> None:
     # 200 inputs that are mixtures of 30, and never 0 on average.
     rows = torch.randn(5000, 30) @ torch.randn(30, 200) + 0.5 * torch.rand(200)
     fresh = torch.randn(500, 200)
-    best, plain = round_columns(weight, rows.T @ rows / len(rows)), nearest(weight.T.numpy())
+    best, plain = round_columns(weight, rows.T @ rows / len(rows)), nearest(weight)
     assert error(best, weight, rows) < error(plain, weight, rows) / 2
     np.testing.assert_array_equal(best.scale, plain.scale)
     assert error(best, weight, fresh) < 4 * error(plain, weight, fresh)
@@ -42,7 +42,7 @@ def test_errors_are_made_up_for_where_inputs_go_together() -> None:
 def test_independent_inputs_are_rounded_to_the_nearest() -> None:
     torch.manual_seed(2)
     weight = torch.randn(8, 20)
-    rounded, plain = round_columns(weight, torch.eye(20)), nearest(weight.T.numpy())
+    rounded, plain = round_columns(weight, torch.eye(20)), nearest(weight)
     np.testing.assert_array_equal(rounded.levels, plain.levels)
 
 
@@ -50,7 +50,7 @@ def test_levels_do_not_overflow_pairs_of_16_bits() -> None:
     """u8 by s8, two products added in 16 bits: what processors without VNNI do."""
     assert 2 * 255 * LARGEST < 2**15
     weight = torch.tensor([[3.0, -3, 0.1], [0, 0, 0]])
-    for rounded in (round_columns(weight, torch.ones(3, 3)), nearest(weight.T.numpy())):
+    for rounded in (round_columns(weight, torch.ones(3, 3)), nearest(weight)):
         assert np.abs(rounded.levels).max() == LARGEST
         assert not rounded.levels[:, 1].any()
         assert np.isfinite(rounded.scale).all()
@@ -59,7 +59,7 @@ def test_levels_do_not_overflow_pairs_of_16_bits() -> None:
 def test_inputs_that_never_occur_are_no_error() -> None:
     weight = torch.randn(4, 6)
     rounded = round_columns(weight, torch.zeros(6, 6))
-    np.testing.assert_array_equal(rounded.levels, nearest(weight.T.numpy()).levels)
+    np.testing.assert_array_equal(rounded.levels, nearest(weight).levels)
 
 
 def test_rows_of_a_convolution_are_its_windows() -> None:

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,12 +57,31 @@ def test_a_file_that_grows_while_it_is_judged(
     assert answer["duration_s"] >= 5.2
 
 
+GROWING_WHILE_JUDGED = """
+import sys
+from edge_detect.cli import main
+from edge_detect.detector import Detector
+
+judge = Detector.predict_batch
+
+def judge_and_append(self, sources):
+    results = list(judge(self, sources))
+    with open(sys.argv[1], "ab") as file:
+        file.write(bytes(2))
+    return results
+
+Detector.predict_batch = judge_and_append
+main()
+"""
+
+
 def test_a_report_speaks_for_no_file_that_grows(
     tiny: Path, containers: dict[str, Path], tmp_path: Path
 ) -> None:
     path = Path(shutil.copy(containers["wav"], tmp_path / "clip.wav"))
-    with growing(path):
-        result = run("--model", tiny, path, "--format", "jsonl", "--report", tmp_path / "e.json")
+    args = (path, "--model", tiny, "--format", "jsonl", "--report", tmp_path / "e.json")
+    command = [sys.executable, "-W", "error", "-c", GROWING_WHILE_JUDGED, *map(str, args)]
+    result = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120)
     [answer] = map(json.loads, result.stdout.splitlines())
     assert result.returncode == 1
     assert answer["error"]["type"] == "file_unreadable"

@@ -38,14 +38,27 @@ def test_beyond_the_crop_the_last_answer_stays() -> None:
 
 def test_an_original_comes_before_its_copy_and_others_after_the_pairs(crops: Crops) -> None:
     batches = Batches(crops)
-    batch = batches[0]
     told = np.array([batches.standardise(crops.frames[i])[0, 0] for i in range(len(crops.frames))])
-    heard = np.abs(batch.heard[:, 0, :1].numpy() - told).argmin(axis=1)
-    originals, copies = heard[: 2 * batch.pairs].reshape(-1, 2).T
-    assert batch.pairs > 0
-    assert (originals == copies + 1).all()
-    assert crops.copies[copies].all()
-    assert set(crops.origins[heard[2 * batch.pairs :]]) == {"ktuberling"}
+    kinds = set()
+    for batch in (batches[step] for step in range(4)):
+        heard = np.abs(batch.heard[:, 0, :1].numpy() - told).argmin(axis=1)
+        originals, copies = heard[: 2 * batch.pairs].reshape(-1, 2).T
+        of_original, of_copy = batch.taught[: 2 * batch.pairs].numpy().reshape(-1, 2).T
+        assert of_original.all()
+        assert (originals == copies + 1)[of_copy].all()
+        assert crops.copies[copies[of_copy]].all()
+        assert batch.taught[2 * batch.pairs :].all()
+        assert set(crops.origins[heard[2 * batch.pairs :]]) == {"ktuberling"}
+        kinds |= set(of_copy.tolist())
+    assert kinds == {True, False}  # the teacher has heard no copy that is made or blended
+
+
+def test_a_pair_is_heard_through_one_channel(crops: Crops) -> None:
+    batch = Batches(crops)[0]  # which is clean
+    originals, copies = batch.waveforms[: 2 * batch.pairs].view(batch.pairs, 2, -1).unbind(dim=1)
+    levels = [x.std(dim=1) for x in (originals, copies)]
+    assert torch.allclose(*levels, rtol=0.2)
+    assert not torch.equal(originals, copies)
 
 
 def test_the_answers_have_a_frame_for_each_of_the_encoder(crops: Crops) -> None:

@@ -15,16 +15,17 @@ from random import Random
 import numpy as np
 import soundfile
 from scipy.fft import irfft, next_fast_len, rfft  # type: ignore[import-untyped]
+from scipy.ndimage import uniform_filter1d  # type: ignore[import-untyped]
 from scipy.signal import fftconvolve  # type: ignore[import-untyped]
 
 from edge_detect.conditions import G722, low_pass, through_ffmpeg
-from waveform import SAMPLE_RATE, Waveform, resample
+from waveform import SAMPLE_RATE, Waveform, from_short_time, resample, short_time_spectrum
 
 TELEPHONE_HZ = 3_400
 SLOWEST, FASTEST = 0.85, 1.2
 """Speaking rates relative to the recording's own, and with them pitch and formants: a known voice
 must not stay one, nor a vocoder's trace at its frequency."""
-CLEAN_SHARE = 0.35
+CLEAN_SHARE = 0.25
 """Of channels that leave band, codec and room alone and add no noise that is heard."""
 _CUTOFFS_HZ = (TELEPHONE_HZ, 4_000, 5_500, 7_000)
 _NOISE_SLOPES = (0.0, 0.5, 1.0)
@@ -33,6 +34,11 @@ _NOISE_DB, _FLOOR_DB = (12, 45), (55, 75)
 """Signal-to-noise ratios of noise that is heard, and of noise that only hides how often a clip was
 rounded to 16 bits."""
 _PREDELAY_SECONDS = 0.002
+_DENOISING_WINDOW = 512
+_QUIET_SHARE, _DENOISING_FLOOR = 0.15, 0.05
+_LEVEL_SAMPLES, _HOLD_SAMPLES, _RAMP_SAMPLES = 400, 1_600, 160
+"""25 ms, 100 ms and 10 ms."""
+_COMPRESSION_FLOOR = 0.03
 _EQUALISER_KNOTS = 9
 """Of a response drawn at equal distances from 0 Hz to half the sample rate."""
 
@@ -55,13 +61,20 @@ class Channel:
     """Gains of loudspeaker and microphone at equal distances in frequency; None is flat."""
     noise_slope: float
     snr_db: float
+    denoising: float | None
+    """How much of the noise is taken out of each band, 1 being all of it."""
+    gate_db: float | None
+    """Below the speech: what is quieter is silenced, between words."""
+    compression: float | None
+    """How many dB the level must rise for one more; None leaves it alone."""
     gain_db: float
     polarity: int
 
     def apply(self, waveform: Waveform) -> Waveform:
         """The waveform after the channel, float32 (samples,), as long as it went in but for speed.
 
-        The order is the physical one: speaker, room, response, noise, band, codec, gain.
+        The order is the physical one: speaker, room, response, noise, what a studio or a telephone
+        does about it, band, codec, gain.
         """
         rng = np.random.default_rng(self.seed)
         heard = resample(waveform, SAMPLE_RATE * self.speed, SAMPLE_RATE)
@@ -70,6 +83,12 @@ class Channel:
         if self.response_db is not None:
             heard = equalise(heard, self.response_db)
         heard = heard + noise_for(heard, self.noise_slope, self.snr_db, rng)
+        if self.denoising is not None:
+            heard = denoise(heard, self.denoising)
+        if self.gate_db is not None:
+            heard = heard * gate(heard, self.gate_db)
+        if self.compression is not None:
+            heard = heard * compress(heard, self.compression)
         if self.cutoff_hz is not None:
             heard = low_pass(self.cutoff_hz, heard, SAMPLE_RATE)
         if self.codec is not None:
@@ -84,13 +103,16 @@ def draw_channel(rng: Random, clean_share: float = CLEAN_SHARE) -> Channel:
     return Channel(
         seed=rng.getrandbits(32),
         speed=rng.uniform(SLOWEST, FASTEST),
-        cutoff_hz=None if clean or rng.random() < 0.5 else rng.choice(_CUTOFFS_HZ),
-        codec=None if clean or rng.random() < 0.7 else rng.choice(list(CODECS)),
+        cutoff_hz=None if clean or rng.random() < 0.4 else rng.choice(_CUTOFFS_HZ),
+        codec=None if clean or rng.random() < 0.65 else rng.choice(list(CODECS)),
         quality=rng.uniform(0.1, 0.9),
         decay_seconds=None if clean or rng.random() < 0.8 else rng.uniform(0.1, 0.6),
         response_db=None if clean or rng.random() < 0.4 else draw_response(rng),
         noise_slope=rng.choice(_NOISE_SLOPES),
         snr_db=rng.uniform(*(_FLOOR_DB if clean or rng.random() < 0.5 else _NOISE_DB)),
+        denoising=None if clean or rng.random() < 0.8 else rng.uniform(0.5, 1.5),
+        gate_db=None if clean or rng.random() < 0.75 else rng.uniform(20, 45),
+        compression=None if clean or rng.random() < 0.75 else rng.uniform(1.3, 4.0),
         gain_db=rng.uniform(-12, 3),
         polarity=rng.choice((-1, 1)),
     )
@@ -110,6 +132,38 @@ def equalise(waveform: Waveform, response_db: tuple[float, ...]) -> Waveform:
     gains_db = np.interp(np.linspace(0, 1, len(spectrum)), knots, response_db)
     gains = 10 ** (gains_db.astype(np.float32) / 20)
     return np.asarray(irfft(spectrum * gains, size)[: len(waveform)], np.float32)
+
+
+def denoise(waveform: Waveform, strength: float) -> Waveform:
+    """Spectral subtraction (Boll, 1979): of each band's magnitudes, what it has in its quietest
+    moments is taken off, down to a floor."""
+    spectrum = short_time_spectrum(waveform, _DENOISING_WINDOW)
+    magnitude = np.abs(spectrum) + np.float32(1e-9)
+    noise = 2 * np.quantile(magnitude, _QUIET_SHARE, axis=1, keepdims=True)
+    gains = np.maximum(1 - strength * noise / magnitude, _DENOISING_FLOOR)
+    return from_short_time(np.asarray(spectrum * gains, np.complex64), len(waveform))
+
+
+def gate(waveform: Waveform, below_db: float) -> Waveform:
+    """Gains (samples,) of a noise gate: none where the level is far below the loudest."""
+    level = level_of(waveform)
+    opened = level > np.quantile(level, 0.95) * 10 ** (-below_db / 20)
+    held = uniform_filter1d(opened.astype(np.float32), _HOLD_SAMPLES) > 0
+    return np.asarray(uniform_filter1d(held.astype(np.float32), _RAMP_SAMPLES))
+
+
+def compress(waveform: Waveform, ratio: float) -> Waveform:
+    """Gains (samples,) of a compressor, by the level relative to the loudest."""
+    level = level_of(waveform)
+    loudest = max(float(np.quantile(level, 0.95)), 1e-6)
+    relative = np.maximum(level / loudest, _COMPRESSION_FLOOR)
+    return np.asarray(relative ** (1 / ratio - 1), np.float32)
+
+
+def level_of(waveform: Waveform) -> Waveform:
+    """The root mean square about each sample, (samples,)."""
+    power = uniform_filter1d(np.square(waveform), _LEVEL_SAMPLES)
+    return np.asarray(np.sqrt(np.maximum(power, 0)), np.float32)
 
 
 def transcode(kind: str, subtype: str, rate: int, waveform: Waveform, quality: float) -> Waveform:

@@ -236,8 +236,8 @@ ENGINES: tuple[Engine, ...] = (
         40,
         (Voice("kal_diphone", "en", "kal"), Voice("ked_diphone", "en", "ked")),
     ),
-    Engine("hifigan", "HiFi-GAN copy-synthesis", "hifigan.py", "", "AGPL-3", Split.TRAIN, 30),
-    Engine("melgan", "MelGAN copy-synthesis", "melgan.py", "", "MIT", Split.TRAIN, 30),
+    Engine("hifigan", "HiFi-GAN copy-synthesis", "hifigan.py", "", "AGPL-3", Split.TRAIN, 60),
+    Engine("melgan", "MelGAN copy-synthesis", "melgan.py", "", "MIT", Split.TRAIN, 60),
     Engine("autoencoder", "waveform autoencoders", "autoencoder.py", "", "MIT", Split.TRAIN, 40),
     Engine(
         "pico",

@@ -35,7 +35,7 @@ _CLIP_NORM = 1.0
 _EMA_DECAY = 0.995
 _CHECK_EVERY = 250
 """Steps between checkpoints, each with a look at the validation rows."""
-_FRAMES_SHARE, _POOLED_SHARE, _LABELS_SHARE = 0.5, 1.0, 0.3
+_FRAMES_SHARE, _POOLED_SHARE, _LABELS_SHARE = 0.5, 1.0, 0.6
 """Of the losses, beside one another."""
 _SPECTRUM_STEPS = 500
 """The share of the spectrum's loss falls over these from 1 to the last one."""
@@ -145,7 +145,7 @@ class Trainer:
     def _losses(self, batch: Batch) -> Losses:
         waveforms = normalise(batch.waveforms)
         prediction: Prediction = self._compiled(waveforms)
-        error = prediction.heard - batch.heard
+        error = (prediction.heard - batch.heard)[batch.taught]
         spectrum = log_spectrum(waveforms, prediction.spectrum.shape[1])
         return Losses(
             frames=error.square().mean(),

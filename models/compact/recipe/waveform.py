@@ -15,9 +15,11 @@ import av
 import numpy as np
 import soundfile
 import soxr
+import torch
 from numpy.typing import NDArray
 
 Waveform = NDArray[np.float32]
+Spectrum = NDArray[np.complex64]
 
 SAMPLE_RATE = 16_000
 MIN_SECONDS = 3.0
@@ -40,6 +42,32 @@ _BAND_HZ = 100
 def resample(waveform: Waveform, rate: float, new_rate: float) -> Waveform:
     """Change the sample rate (soxr HQ)."""
     return np.asarray(soxr.resample(waveform, rate, new_rate), np.float32)
+
+
+def short_time_spectrum(waveform: Waveform, window: int) -> Spectrum:
+    """(window / 2 + 1 bins, frames), complex64, of Hann windows of so many samples (divisible by 4)
+    every quarter of that."""
+    spectrum = torch.stft(
+        torch.from_numpy(waveform),
+        window,
+        window // 4,
+        window=torch.hann_window(window),
+        return_complex=True,
+    )
+    return spectrum.numpy()
+
+
+def from_short_time(spectrum: Spectrum, count: int) -> Waveform:
+    """The waveform (count,) that has such a spectrum, or comes nearest to it."""
+    window = 2 * (len(spectrum) - 1)
+    waveform = torch.istft(
+        torch.from_numpy(spectrum),
+        window,
+        window // 4,
+        window=torch.hann_window(window),
+        length=count,
+    )
+    return np.asarray(waveform.numpy(), np.float32)
 
 
 def read(file: Path | BytesIO) -> Waveform:

@@ -38,10 +38,8 @@ def quantised_position(block: Block, hidden: Value, layer: Conv1d) -> Value:
         own = slice(group * out, (group + 1) * out)
         seen = block.node("Gather", clip, taken, axis=2)  # (1, batch, rows, span, AT_ONCE, width)
         matrix = block.node("Reshape", seen, block.ints(-1, span * AT_ONCE * width))
-        rounded, biases = (
-            nearest(torch.from_numpy(shifted(weight[own]))),
-            block.floats(np.tile(bias[own], AT_ONCE)),
-        )
+        rounded = nearest(torch.from_numpy(shifted(weight[own])))
+        biases = block.floats(np.tile(bias[own], AT_ONCE))
         results.append(integer_product(block, matrix, scale, zero, rounded, biases))
     return joined(block, results, hidden, frames, out)
 

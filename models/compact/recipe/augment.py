@@ -35,7 +35,9 @@ _NOISE_DB, _FLOOR_DB = (12, 45), (55, 75)
 rounded to 16 bits."""
 _PREDELAY_SECONDS = 0.002
 _DENOISING_WINDOW = 512
-_QUIET_SHARE, _DENOISING_FLOOR = 0.15, 0.05
+_QUIET_SHARE, _ABOVE_QUIET, _DENOISING_FLOOR = 0.15, 2.0, 0.05
+"""Noise is so many times what the magnitudes of a band stay below in that share of the frames; at
+least this much of every magnitude is left."""
 _LEVEL_SAMPLES, _HOLD_SAMPLES, _RAMP_SAMPLES = 400, 1_600, 160
 """25 ms, 100 ms and 10 ms."""
 _COMPRESSION_FLOOR = 0.03
@@ -135,11 +137,11 @@ def equalise(waveform: Waveform, response_db: tuple[float, ...]) -> Waveform:
 
 
 def denoise(waveform: Waveform, strength: float) -> Waveform:
-    """Spectral subtraction (Boll, 1979): of each band's magnitudes, what it has in its quietest
-    moments is taken off, down to a floor."""
+    """Spectral subtraction (Boll, 1979), (samples,): of each band's magnitudes, what it has in its
+    quietest moments is taken off, down to a floor."""
     spectrum = short_time_spectrum(waveform, _DENOISING_WINDOW)
     magnitude = np.abs(spectrum) + np.float32(1e-9)
-    noise = 2 * np.quantile(magnitude, _QUIET_SHARE, axis=1, keepdims=True)
+    noise = _ABOVE_QUIET * np.quantile(magnitude, _QUIET_SHARE, axis=1, keepdims=True)
     gains = np.maximum(1 - strength * noise / magnitude, _DENOISING_FLOOR)
     return from_short_time(np.asarray(spectrum * gains, np.complex64), len(waveform))
 
@@ -147,7 +149,7 @@ def denoise(waveform: Waveform, strength: float) -> Waveform:
 def gate(waveform: Waveform, below_db: float) -> Waveform:
     """Gains (samples,) of a noise gate: none where the level is far below the loudest."""
     level = level_of(waveform)
-    opened = level > np.quantile(level, 0.95) * 10 ** (-below_db / 20)
+    opened = level > loudest_of(level) * 10 ** (-below_db / 20)
     held = uniform_filter1d(opened.astype(np.float32), _HOLD_SAMPLES) > 0
     return np.asarray(uniform_filter1d(held.astype(np.float32), _RAMP_SAMPLES))
 
@@ -155,8 +157,7 @@ def gate(waveform: Waveform, below_db: float) -> Waveform:
 def compress(waveform: Waveform, ratio: float) -> Waveform:
     """Gains (samples,) of a compressor, by the level relative to the loudest."""
     level = level_of(waveform)
-    loudest = max(float(np.quantile(level, 0.95)), 1e-6)
-    relative = np.maximum(level / loudest, _COMPRESSION_FLOOR)
+    relative = np.maximum(level / loudest_of(level), _COMPRESSION_FLOOR)
     return np.asarray(relative ** (1 / ratio - 1), np.float32)
 
 
@@ -164,6 +165,11 @@ def level_of(waveform: Waveform) -> Waveform:
     """The root mean square about each sample, (samples,)."""
     power = uniform_filter1d(np.square(waveform), _LEVEL_SAMPLES)
     return np.asarray(np.sqrt(np.maximum(power, 0)), np.float32)
+
+
+def loudest_of(level: Waveform) -> float:
+    """What a level (samples,) stays below but for a twentieth of the time; above 0."""
+    return max(float(np.quantile(level, 0.95)), 1e-6)
 
 
 def transcode(kind: str, subtype: str, rate: int, waveform: Waveform, quality: float) -> Waveform:

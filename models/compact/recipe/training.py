@@ -49,7 +49,7 @@ class Losses:
     """The parts of the loss, before they are weighed."""
 
     frames: Tensor
-    """Squared error of the teacher's frames, whose variance is 1."""
+    """Squared error of the teacher's frames, whose variance is 1, where it heard the crop."""
     pooled: Tensor
     """The same of their means over a crop, in the deviations of such means."""
     labels: Tensor

@@ -9,20 +9,30 @@ trace has to be found wherever it is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import pairwise
 from random import Random
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft  # type: ignore[import-untyped]
 from scipy.ndimage import gaussian_filter1d  # type: ignore[import-untyped]
 
-from waveform import SAMPLE_RATE, Waveform, from_short_time, short_time_spectrum
+from waveform import (
+    SAMPLE_RATE,
+    Spectrum,
+    Waveform,
+    as_loud,
+    from_short_time,
+    join_bands,
+    short_time_spectrum,
+)
 
 _WINDOWS = (256, 400, 512, 800, 1024)
 _NYQUIST = SAMPLE_RATE / 2
-_EDGE_HZ = 150
-"""How wide the edge of a blended part is."""
+_EDGES_HZ = (150, 150)
+"""How wide the edges of a blended part are."""
 _DELAY_SAMPLES = 4.0
 """Standard deviation of the bands' delays."""
 _PARTS = (1, 2, 2, 3)
@@ -35,30 +45,22 @@ def made_copy(waveform: Waveform, seed: int) -> Waveform:
     made = waveform
     for trace in rng.sample(TRACES, rng.choice(_PARTS)):
         made = trace(made, rng)
-    return np.asarray(made * (np.std(waveform) / max(float(np.std(made)), 1e-6)), np.float32)
+    return as_loud(made, waveform)
 
 
 def blend(copy: Waveform, original: Waveform, seed: int) -> Waveform:
     """The copy (samples,) below a frequency, above one or between two, the original elsewhere."""
     rng = Random(f"blend {seed}")
-    size = next_fast_len(len(original), real=True)
-    frequencies = np.linspace(0, _NYQUIST, size // 2 + 1)
-    low, high = rng.choice(
-        (
-            (-1e3, rng.uniform(1_200, 4_500)),
-            (rng.uniform(400, 2_200), 1e6),
-            (rng.uniform(200, 1_200), rng.uniform(2_200, 5_500)),
-        )
+    parts_hz = (
+        (-math.inf, rng.uniform(1_200, 4_500)),
+        (rng.uniform(400, 2_200), math.inf),
+        (rng.uniform(200, 1_200), rng.uniform(2_200, 5_500)),
     )
-    inside = np.minimum(frequencies - low, high - frequencies) / _EDGE_HZ + 0.5
-    inside = np.clip(inside, 0, 1).astype(np.float32)
-    whole = rfft(original, size)
-    whole += inside * (rfft(copy, size) - whole)
-    return np.asarray(irfft(whole, size)[: len(original)], np.float32)
+    return join_bands(copy, original, rng.choice(parts_hz), _EDGES_HZ)
 
 
 def forget_phase(waveform: Waveform, rng: Random) -> Waveform:
-    """Noise on the phases of a short-time spectrum, from a frequency on."""
+    """Noise on the phases of a short-time spectrum: of all, or from a frequency up to 2 kHz on."""
     spectrum = short_time_spectrum(waveform, rng.choice(_WINDOWS))
     angles = _generator(rng).standard_normal(spectrum.shape, np.float32) * rng.uniform(0.6, 3.0)
     if rng.random() < 0.5:
@@ -70,14 +72,15 @@ def forget_phase(waveform: Waveform, rng: Random) -> Waveform:
 def smooth_spectra(waveform: Waveform, rng: Random) -> Waveform:
     """Logarithmic magnitudes smoothed over time and frequency, phases kept."""
     spectrum = short_time_spectrum(waveform, rng.choice(_WINDOWS))
-    levels = np.log(np.abs(spectrum) + np.float32(1e-5))
+    levels = _log_magnitudes(spectrum)
     smoothed = gaussian_filter1d(levels, rng.uniform(0.7, 2.5), axis=1)
     smoothed = gaussian_filter1d(smoothed, rng.uniform(0.3, 1.5), axis=0)
     return from_short_time(spectrum * np.exp(smoothed - levels), len(waveform))
 
 
 def misfit_bands(waveform: Waveform, rng: Random) -> Waveform:
-    """Equal bands, each turned and delayed by itself, that leak into one another mirrored."""
+    """Two to eight equal bands, each with a phase and a delay of its own, that leak into their
+    neighbours, mirrored at the edges and at most 4 dB down."""
     size = next_fast_len(len(waveform), real=True)
     spectrum = rfft(waveform, size)
     bins = len(spectrum)
@@ -98,19 +101,20 @@ def misfit_bands(waveform: Waveform, rng: Random) -> Waveform:
 
 
 def mirror_treble(waveform: Waveform, rng: Random) -> Waveform:
-    """Above a frequency, the mirrored or moved spectrum below it at the levels that were there."""
+    """Above 1.8 to 5 kHz, the mirrored or moved spectrum below, at the levels that were there."""
     spectrum = short_time_spectrum(waveform, rng.choice(_WINDOWS))
     cut = int(rng.uniform(1_800, 5_000) / _NYQUIST * len(spectrum))
     places = np.arange(len(spectrum) - cut)
     sources = rng.choice((cut - 1 - places % cut, places % cut))
-    levels = np.log(np.abs(spectrum) + np.float32(1e-5))
+    levels = _log_magnitudes(spectrum)
     coarse = gaussian_filter1d(levels, rng.uniform(3, 8), axis=0)
     fine = spectrum[sources] * np.exp(coarse[cut:] - coarse[sources])
     return from_short_time(np.concatenate([spectrum[:cut], fine]), len(waveform))
 
 
 def repeat_pattern(waveform: Waveform, rng: Random) -> Waveform:
-    """A pattern as long as a frame of a generator, on the samples and beside them."""
+    """A pattern of 3 to 20 ms, as long as a generator's frame, that scales the samples and is added
+    to them."""
     noise = _generator(rng)
     period = rng.randint(48, 320)
     pattern, beside = noise.normal(size=(2, period)).astype(np.float32)
@@ -130,6 +134,10 @@ TRACES: tuple[Callable[[Waveform, Random], Waveform], ...] = (
     mirror_treble,
     repeat_pattern,
 )
+
+
+def _log_magnitudes(spectrum: Spectrum) -> NDArray[np.float32]:
+    return np.log(np.abs(spectrum) + np.float32(1e-5))
 
 
 def _generator(rng: Random) -> np.random.Generator:

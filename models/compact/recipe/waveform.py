@@ -118,16 +118,27 @@ def within_band(copy: Waveform, original: Waveform) -> Waveform:
     """
     size = len(original)
     padded = np.pad(copy[:size], (0, max(0, size - len(copy))))
-    scaled = padded * (np.std(original) / max(float(np.std(padded)), 1e-6))
-    frequencies = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
-    spectrum = np.fft.rfft(original)
-    edges = (
-        (frequencies - _LOWEST_HZ) / _LOWEST_HZ + 0.5,
-        (roll_off(original) - frequencies) / _BAND_HZ + 0.5,
-    )
-    inside = np.clip(np.minimum(*edges), 0, 1)
-    joined = inside * np.fft.rfft(scaled) + (1 - inside) * spectrum
-    return np.asarray(np.fft.irfft(joined, size), np.float32)
+    scaled = as_loud(padded, original)
+    band = (_LOWEST_HZ, roll_off(original))
+    return join_bands(scaled, original, band, edges_hz=(_LOWEST_HZ, _BAND_HZ))
+
+
+def as_loud(waveform: Waveform, other: Waveform) -> Waveform:
+    """The waveform (samples,) with the other's standard deviation."""
+    return waveform * (np.std(other) / max(float(np.std(waveform)), 1e-6))
+
+
+def join_bands(
+    inner: Waveform, outer: Waveform, band_hz: tuple[float, float], edges_hz: tuple[float, float]
+) -> Waveform:
+    """One waveform (samples,) between two frequencies and another, as long, outside of them; the
+    edges are so wide, linear and about those frequencies."""
+    frequencies = np.fft.rfftfreq(len(outer), 1 / SAMPLE_RATE)
+    (low, high), (rise, fall) = band_hz, edges_hz
+    inside = np.minimum((frequencies - low) / rise + 0.5, (high - frequencies) / fall + 0.5)
+    inside = np.clip(inside, 0, 1)
+    joined = inside * np.fft.rfft(inner) + (1 - inside) * np.fft.rfft(outer)
+    return np.asarray(np.fft.irfft(joined, len(outer)), np.float32)
 
 
 def roll_off(waveform: Waveform) -> float:

@@ -1,4 +1,5 @@
-"""What a clip is heard through: a narrower band, a codec, its first seconds; all in memory."""
+"""What a clip is heard through: a narrower band, a microphone, a codec, its first seconds; all in
+memory."""
 
 import io
 import math
@@ -16,14 +17,19 @@ from edge_detect.audio import load_audio
 from edge_detect.decoding import Waveform
 from edge_detect.errors import ConditionUnavailable
 
-Kind: TypeAlias = Literal["full", "bandwidth", "codec", "duration"]
+Kind: TypeAlias = Literal["full", "bandwidth", "microphone", "codec", "duration"]
 Hear: TypeAlias = Callable[[Waveform, int], Waveform | None]
 """Waveform (samples,) and its sample rate in Hz to what is heard; None where it's too short."""
+
+Response: TypeAlias = npt.NDArray[np.complexfloating]
 
 ALL = "all"
 FULL = "full"
 
 TONE_HZ = 440
+ALL_PASS_Q = 0.7
+FADING_PERIODS = 5
+"""Of the corner's frequency: what a filter still says after a clip must not reach its beginning."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,30 @@ def low_pass(cutoff: float, waveform: Waveform, sample_rate: int) -> Waveform:
         return waveform
     narrow = soxr.resample(waveform, sample_rate, 2 * cutoff, quality="HQ")
     return cut(soxr.resample(narrow, 2 * cutoff, sample_rate, quality="HQ"), len(waveform))
+
+
+def cut_bass(s: Response) -> Response:
+    """A Butterworth high-pass of the second order."""
+    return np.asarray(s**2 / (s**2 + math.sqrt(2) * s + 1))
+
+
+def turn_phases(s: Response) -> Response:
+    """An all-pass of the second order: every level as before, at the corner half a turn late."""
+    return np.asarray((s**2 - s / ALL_PASS_Q + 1) / (s**2 + s / ALL_PASS_Q + 1))
+
+
+def through_filter(
+    response: Callable[[Response], Response],
+    corner: float,
+    waveform: Waveform,
+    sample_rate: int,
+) -> Waveform:
+    """What an analogue filter makes of it, given by its response to j·f / `corner` (Hz)."""
+    samples = len(waveform)
+    size = samples + math.ceil(FADING_PERIODS * sample_rate / corner)
+    frequencies = np.fft.rfftfreq(size, 1 / sample_rate)
+    spectrum = np.fft.rfft(waveform, size) * response(1j * frequencies / corner)
+    return cut(np.fft.irfft(spectrum, size).astype(np.float32), samples)
 
 
 def first_seconds(seconds: float, waveform: Waveform, sample_rate: int) -> Waveform | None:
@@ -154,6 +184,15 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("band-4k", "bandwidth", "below 4 kHz", partial(low_pass, 4000)),
     Condition("band-5.5k", "bandwidth", "below 5.5 kHz", partial(low_pass, 5500)),
     Condition("band-8k", "bandwidth", "below 8 kHz", partial(low_pass, 8000)),
+    Condition(
+        "low-cut", "microphone", "bass cut at 100 Hz", partial(through_filter, cut_bass, 100)
+    ),
+    Condition(
+        "all-pass",
+        "microphone",
+        "phases turned at 300 Hz",
+        partial(through_filter, turn_phases, 300),
+    ),
     Condition("mp3", "codec", "MP3, 64 kbit/s", partial(through_ffmpeg, MP3)),
     Condition("opus", "codec", "Opus, 24 kbit/s", partial(through_ffmpeg, OPUS)),
     Condition("g722", "codec", "G.722, 64 kbit/s", partial(through_ffmpeg, G722)),

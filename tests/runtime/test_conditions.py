@@ -70,6 +70,31 @@ def test_a_band_ends_at_its_cutoff(name: str, cutoff: float) -> None:
     assert kept == pytest.approx(1, abs=0.01)
 
 
+def test_a_low_cut_takes_the_bass(speech: Waveform) -> None:
+    click = np.zeros(RATE, np.float32)
+    click[RATE // 2] = 1
+    levels = np.abs(np.fft.rfft(hear("low-cut", click)))  # by Hz
+    for hz in (10, 25, 50, 100, 200, 1000):
+        power = (hz / 100) ** 4  # of a Butterworth filter of order 2
+        assert levels[hz] ** 2 == pytest.approx(power / (1 + power), rel=0.01)
+    heard = hear("low-cut", speech)
+    assert len(heard) == len(speech)
+    assert energy(heard, 1000, 8000) == pytest.approx(energy(speech, 1000, 8000), rel=0.01)
+
+
+def test_an_all_pass_turns_phases_and_nothing_else(speech: Waveform) -> None:
+    heard = hear("all-pass", speech)
+    assert len(heard) == len(speech)
+    levels = np.abs(np.fft.rfft(speech))
+    assert np.abs(np.fft.rfft(heard)) == pytest.approx(levels, abs=0.01 * float(levels.max()))
+    times = np.arange(RATE) / RATE
+    for hz, turned in ((30, 1), (300, -1), (6000, 1)):  # half a turn at the corner
+        tone = np.sin(2 * np.pi * hz * times).astype(np.float32)
+        middle = slice(RATE // 4, 3 * RATE // 4)
+        cosine = np.mean(hear("all-pass", tone)[middle] * tone[middle]) / np.mean(tone[middle] ** 2)
+        assert cosine == pytest.approx(turned, abs=0.05)
+
+
 def test_gsm_has_no_more_than_the_telephone_band(speech: Waveform) -> None:
     assert energy(hear("gsm", speech), 4200, 8000) < 1e-3 * energy(speech, 4200, 8000)
 

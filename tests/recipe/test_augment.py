@@ -98,13 +98,3 @@ def test_a_share_of_channels_is_clean() -> None:
     channels = [draw_channel(Random(seed), clean_share=0.5) for seed in range(1000)]
     clean = [all(getattr(channel, name) is None for name in altering) for channel in channels]
     assert 0.45 < np.mean(clean) < 0.57
-
-
-def test_analogue_parts_can_be_left_out_of_all_channels() -> None:
-    parts = ("clipping", "dispersion", "low_cut")
-    for seed in range(100):
-        channel = draw_channel(Random(seed), clean_share=0.0, analogue=False)
-        assert not any(getattr(channel, part) for part in parts)
-    with_them = [draw_channel(Random(seed), clean_share=0.0) for seed in range(1000)]
-    shares = [np.mean([getattr(c, part) is not None for c in with_them]) for part in parts]
-    assert shares == pytest.approx([0.15, 0.6, 0.6], abs=0.05)

@@ -6,7 +6,6 @@ import pytest
 import torch
 from transformers import Wav2Vec2Model
 
-from batches import ANALOGUE_FROM
 from encoder import CONFIG, frame_count
 from training import label_loss, learning_rate
 
@@ -44,13 +43,4 @@ def test_the_learning_rate_rises_and_falls_to_zero() -> None:
     rates = [learning_rate(step, 500) for step in range(501)]
     assert rates[0] == 1 / 50
     assert max(rates) == 1
-    assert rates[-1] == pytest.approx(0)
-
-
-def test_it_rises_again_to_half_when_channels_become_harder() -> None:
-    steps = ANALOGUE_FROM + 1000
-    rates = [learning_rate(step, steps) for step in range(steps + 1)]
-    assert rates[ANALOGUE_FROM - 1] == pytest.approx(0, abs=1e-6)
-    assert rates[ANALOGUE_FROM] == 0.5 / 50
-    assert max(rates[ANALOGUE_FROM:]) == 0.5
     assert rates[-1] == pytest.approx(0)

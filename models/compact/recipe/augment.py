@@ -120,11 +120,10 @@ class Channel:
         return np.asarray((heard - heard.mean()) * gain, np.float32)
 
 
-def draw_channel(rng: Random, clean_share: float = CLEAN_SHARE, analogue: bool = True) -> Channel:
-    """A random channel; a share of them is clean but for speed and gain. What analogue parts do,
-    overload, turned phases and a loss of bass, is left out of all where it is not asked for."""
+def draw_channel(rng: Random, clean_share: float = CLEAN_SHARE) -> Channel:
+    """A random channel; a share of them is clean but for speed and gain."""
     clean = rng.random() < clean_share
-    digital = clean or not analogue
+    low_cut = (draw_frequency(rng, _LOW_CUTS_HZ), rng.choice(_LOW_CUT_ORDERS))
     return Channel(
         seed=rng.getrandbits(32),
         speed=rng.uniform(SLOWEST, FASTEST),
@@ -135,14 +134,14 @@ def draw_channel(rng: Random, clean_share: float = CLEAN_SHARE, analogue: bool =
         response_db=None if clean or rng.random() < 0.4 else draw_response(rng),
         noise_slope=rng.choice(_NOISE_SLOPES),
         snr_db=rng.uniform(*(_FLOOR_DB if clean or rng.random() < 0.5 else _NOISE_DB)),
+        clipping=None if clean or rng.random() < 0.85 else rng.uniform(*_CLIPPING),
         denoising=None if clean or rng.random() < 0.8 else rng.uniform(0.5, 1.5),
         gate_db=None if clean or rng.random() < 0.75 else rng.uniform(20, 45),
         compression=None if clean or rng.random() < 0.75 else rng.uniform(1.3, 4.0),
+        dispersion=None if clean or rng.random() < 0.4 else draw_dispersion(rng),
+        low_cut=None if clean or rng.random() < 0.4 else low_cut,
         gain_db=rng.uniform(-12, 3),
         polarity=rng.choice((-1, 1)),
-        clipping=None if digital or rng.random() < 0.85 else rng.uniform(*_CLIPPING),
-        dispersion=None if digital or rng.random() < 0.4 else draw_dispersion(rng),
-        low_cut=None if digital or rng.random() < 0.4 else draw_low_cut(rng),
     )
 
 
@@ -158,11 +157,6 @@ def draw_dispersion(rng: Random) -> tuple[tuple[float, float], ...]:
         (draw_frequency(rng, _DISPERSED_HZ), rng.uniform(*_DISPERSED_Q))
         for _ in range(rng.randint(1, _MOST_DISPERSED))
     )
-
-
-def draw_low_cut(rng: Random) -> tuple[float, int]:
-    """The frequency and the order of a high-pass."""
-    return draw_frequency(rng, _LOW_CUTS_HZ), rng.choice(_LOW_CUT_ORDERS)
 
 
 def draw_frequency(rng: Random, between_hz: tuple[float, float]) -> float:

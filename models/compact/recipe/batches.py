@@ -32,9 +32,6 @@ _WHOLE_UNTIL, _BLENDED_FROM = 1000, 3000
 """Steps: copies are whole at first, and blended as often as they will be from then on."""
 _CLEAN_UNTIL, _MIXED_FROM = 300, 1000
 """Steps: all channels are clean at first, and as mixed as they will be from then on."""
-ANALOGUE_FROM = 9000
-"""The step from which on channels have analogue parts: phases as they leave a voice are what tells
-a copy soonest, and with them turned from the start hardly anything is learned for long."""
 VOCODER_WEIGHTS = {
     "hifigan": 4.0,
     "melgan": 4.0,
@@ -95,18 +92,16 @@ class Batches(Dataset[Batch]):
         rng = Random(f"{SEED} step {step}")
         clean_share = 1 - _risen(step, _CLEAN_UNTIL, _MIXED_FROM) * (1 - CLEAN_SHARE)
         blended_share = _risen(step, _WHOLE_UNTIL, _BLENDED_FROM) * _BLENDED_SHARE
-        analogue = step >= ANALOGUE_FROM
         samples = int(rng.choice(SECONDS) * SAMPLE_RATE)
         total = round(BATCH_SECONDS * SAMPLE_RATE / samples)
         pairs = round(_PAIR_SHARE * total / 2)
         heard: list[Heard] = []
         for _ in range(pairs):
-            channel, position = draw_channel(rng, clean_share, analogue), rng.random()
+            channel, position = draw_channel(rng, clean_share), rng.random()
             for crop in self._draw_pair(rng, blended_share):
                 heard.append(self._hear(crop, channel, position, samples))
         for _ in range(total - 2 * pairs):
-            channel = draw_channel(rng, clean_share, analogue)
-            crop = self._crop(_draw(self._others, rng))
+            channel, crop = draw_channel(rng, clean_share), self._crop(_draw(self._others, rng))
             heard.append(self._hear(crop, channel, rng.random(), samples))
         stacked = (torch.from_numpy(np.stack(part)) for part in zip(*heard, strict=True))
         waveforms, frames, taught = stacked

@@ -19,7 +19,7 @@ from torch.nn import functional
 from torch.optim import AdamW
 from torch.utils.data import DataLoader
 
-from batches import ANALOGUE_FROM, Batch, Batches
+from batches import Batch, Batches
 from crops import Crops
 from edge_detect.rates import equal_error_rate
 from encoder import ENCODER_FOLDER, Prediction, Student, log_spectrum, normalise, save_encoder
@@ -30,8 +30,6 @@ _PEAK_RATE = 1e-3
 _LABEL_RATE_FACTOR = 5
 """The linear layer of the labels starts far from its scale."""
 _WARMUP_STEPS = 50
-_SECOND_PEAK = 0.5
-"""Of the second fall of the learning rate, relative to the first."""
 _WEIGHT_DECAY = 0.01
 _CLIP_NORM = 1.0
 _EMA_DECAY = 0.995
@@ -240,12 +238,7 @@ def label_loss(logits: Tensor) -> Tensor:
 
 
 def learning_rate(step: int, steps: int) -> float:
-    """Relative to the peak: a linear warm-up, then half a cosine down to zero; once more, at half
-    the rate, for the steps whose channels have analogue parts."""
-    begin, end, peak = 0, min(steps, ANALOGUE_FROM), 1.0
-    if step >= ANALOGUE_FROM:
-        begin, end, peak = ANALOGUE_FROM, steps, _SECOND_PEAK
-    if step < begin + _WARMUP_STEPS:
-        return peak * (step - begin + 1) / _WARMUP_STEPS
-    done = (step - begin - _WARMUP_STEPS) / max(1, end - begin - _WARMUP_STEPS)
-    return peak * 0.5 * (1 + math.cos(math.pi * done))
+    """Relative to the peak: a linear warm-up, then half a cosine down to zero."""
+    if step < _WARMUP_STEPS:
+        return (step + 1) / _WARMUP_STEPS
+    return 0.5 * (1 + math.cos(math.pi * (step - _WARMUP_STEPS) / max(1, steps - _WARMUP_STEPS)))

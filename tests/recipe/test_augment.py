@@ -4,9 +4,8 @@ from random import Random
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from augment import compress, cut_bass, denoise, disperse, draw_channel, draw_dispersion, gate
+from augment import compress, denoise, draw_channel, gate
 from tests.conftest import Waveform
 
 RATE = 16_000
@@ -50,29 +49,6 @@ def test_a_compressor_lessens_the_distance_of_loud_and_quiet(words: Waveform) ->
     assert ranges[1] == pytest.approx(40 - 30.5 / 2, abs=0.7)
 
 
-def levels(waveform: Waveform) -> NDArray[np.float64]:
-    """Magnitudes of a second, by Hz."""
-    return np.abs(np.fft.rfft(waveform, RATE))
-
-
-def test_all_passes_keep_every_level_and_turn_phases() -> None:
-    click = np.eye(1, RATE, dtype=np.float32)[0]
-    for seed in range(20):
-        filters = draw_dispersion(Random(seed))
-        turned = disperse(click, filters)
-        assert levels(turned) == pytest.approx(np.ones(RATE // 2 + 1), abs=0.02)
-        assert turned[0] < 0.99
-
-
-def test_the_bass_falls_by_the_order_of_the_filter() -> None:
-    click = np.eye(1, RATE, dtype=np.float32)[0]
-    for order in (1, 2, 4):
-        cut = levels(cut_bass(click, 100, order))
-        assert cut[100] == pytest.approx(np.sqrt(0.5), rel=0.01)
-        assert 20 * np.log10(cut[25]) == pytest.approx(-12 * order, abs=0.5)
-        assert cut[1000:] == pytest.approx(np.ones(RATE // 2 - 999), abs=0.01)
-
-
 def test_a_channel_is_the_same_for_both_of_a_pair(words: Waveform) -> None:
     for seed in range(20):
         channel = draw_channel(Random(seed))
@@ -86,11 +62,8 @@ def test_a_share_of_channels_is_clean() -> None:
     altering = [
         "cutoff_hz",
         "codec",
-        "dispersion",
-        "low_cut",
         "decay_seconds",
         "response_db",
-        "clipping",
         "denoising",
         "gate_db",
         "compression",

@@ -6,7 +6,6 @@ and its original differ in nothing but the copying.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +16,7 @@ import numpy as np
 import soundfile
 from scipy.fft import irfft, next_fast_len, rfft  # type: ignore[import-untyped]
 from scipy.ndimage import uniform_filter1d  # type: ignore[import-untyped]
-from scipy.signal import butter, fftconvolve, sosfilt  # type: ignore[import-untyped]
+from scipy.signal import fftconvolve  # type: ignore[import-untyped]
 
 from edge_detect.conditions import G722, low_pass, through_ffmpeg
 from waveform import SAMPLE_RATE, Waveform, from_short_time, resample, short_time_spectrum
@@ -27,14 +26,7 @@ SLOWEST, FASTEST = 0.85, 1.2
 """Speaking rates relative to the recording's own, and with them pitch and formants: a known voice
 must not stay one, nor a vocoder's trace at its frequency."""
 CLEAN_SHARE = 0.25
-"""Of channels that change nothing but speed and gain, and add no noise that is heard."""
-_LOW_CUTS_HZ = (25.0, 400.0)
-_LOW_CUT_ORDERS = (1, 2, 4)
-_DISPERSED_HZ, _DISPERSED_Q = (60.0, 4_000.0), (0.3, 2.0)
-"""Of all-pass filters."""
-_MOST_DISPERSED = 4
-_CLIPPING = (1.2, 3.0)
-"""In standard deviations of the recording."""
+"""Of channels that leave band, codec and room alone and add no noise that is heard."""
 _CUTOFFS_HZ = (TELEPHONE_HZ, 4_000, 5_500, 7_000)
 _NOISE_SLOPES = (0.0, 0.5, 1.0)
 """Amplitude falls as frequency to this power: white, pink, brown."""
@@ -71,18 +63,12 @@ class Channel:
     """Gains of loudspeaker and microphone at equal distances in frequency; None is flat."""
     noise_slope: float
     snr_db: float
-    clipping: float | None
-    """The loudest that the recorder took, in standard deviations."""
     denoising: float | None
     """How much of the noise is taken out of each band, 1 being all of it."""
     gate_db: float | None
     """Below the speech: what is quieter is silenced, between words."""
     compression: float | None
     """How many dB the level must rise for one more; None leaves it alone."""
-    dispersion: tuple[tuple[float, float], ...] | None
-    """All-pass filters, each by its frequency in Hz and its Q."""
-    low_cut: tuple[float, int] | None
-    """Below so many Hz the bass falls, by a filter of that order."""
     gain_db: float
     polarity: int
 
@@ -90,7 +76,7 @@ class Channel:
         """The waveform after the channel, float32 (samples,), as long as it went in but for speed.
 
         The order is the physical one: speaker, room, response, noise, what a studio or a telephone
-        does about it, what its analogue parts do to phases and bass, band, codec, gain.
+        does about it, band, codec, gain.
         """
         rng = np.random.default_rng(self.seed)
         heard = resample(waveform, SAMPLE_RATE * self.speed, SAMPLE_RATE)
@@ -99,19 +85,12 @@ class Channel:
         if self.response_db is not None:
             heard = equalise(heard, self.response_db)
         heard = heard + noise_for(heard, self.noise_slope, self.snr_db, rng)
-        if self.clipping is not None:
-            highest = self.clipping * float(np.std(heard))
-            heard = np.clip(heard, -highest, highest)
         if self.denoising is not None:
             heard = denoise(heard, self.denoising)
         if self.gate_db is not None:
             heard = heard * gate(heard, self.gate_db)
         if self.compression is not None:
             heard = heard * compress(heard, self.compression)
-        if self.dispersion is not None:
-            heard = disperse(heard, self.dispersion)
-        if self.low_cut is not None:
-            heard = cut_bass(heard, *self.low_cut)
         if self.cutoff_hz is not None:
             heard = low_pass(self.cutoff_hz, heard, SAMPLE_RATE)
         if self.codec is not None:
@@ -123,7 +102,6 @@ class Channel:
 def draw_channel(rng: Random, clean_share: float = CLEAN_SHARE) -> Channel:
     """A random channel; a share of them is clean but for speed and gain."""
     clean = rng.random() < clean_share
-    low_cut = (draw_frequency(rng, _LOW_CUTS_HZ), rng.choice(_LOW_CUT_ORDERS))
     return Channel(
         seed=rng.getrandbits(32),
         speed=rng.uniform(SLOWEST, FASTEST),
@@ -134,12 +112,9 @@ def draw_channel(rng: Random, clean_share: float = CLEAN_SHARE) -> Channel:
         response_db=None if clean or rng.random() < 0.4 else draw_response(rng),
         noise_slope=rng.choice(_NOISE_SLOPES),
         snr_db=rng.uniform(*(_FLOOR_DB if clean or rng.random() < 0.5 else _NOISE_DB)),
-        clipping=None if clean or rng.random() < 0.85 else rng.uniform(*_CLIPPING),
         denoising=None if clean or rng.random() < 0.8 else rng.uniform(0.5, 1.5),
         gate_db=None if clean or rng.random() < 0.75 else rng.uniform(20, 45),
         compression=None if clean or rng.random() < 0.75 else rng.uniform(1.3, 4.0),
-        dispersion=None if clean or rng.random() < 0.4 else draw_dispersion(rng),
-        low_cut=None if clean or rng.random() < 0.4 else low_cut,
         gain_db=rng.uniform(-12, 3),
         polarity=rng.choice((-1, 1)),
     )
@@ -149,36 +124,6 @@ def draw_response(rng: Random) -> tuple[float, ...]:
     """Gains in dB at the knots of an equaliser, of a random size."""
     size = rng.uniform(1, 7)
     return tuple(rng.gauss(0, size) for _ in range(_EQUALISER_KNOTS))
-
-
-def draw_dispersion(rng: Random) -> tuple[tuple[float, float], ...]:
-    """The frequencies and Qs of a few all-pass filters."""
-    return tuple(
-        (draw_frequency(rng, _DISPERSED_HZ), rng.uniform(*_DISPERSED_Q))
-        for _ in range(rng.randint(1, _MOST_DISPERSED))
-    )
-
-
-def draw_frequency(rng: Random, between_hz: tuple[float, float]) -> float:
-    """Each octave as likely as another."""
-    return math.exp(rng.uniform(*map(math.log, between_hz)))
-
-
-def disperse(waveform: Waveform, filters: tuple[tuple[float, float], ...]) -> Waveform:
-    """Through second-order all-pass filters, (samples,): low and high frequencies come apart by a
-    few milliseconds, which nobody hears and a microphone or a preamplifier does too."""
-    hz, q = np.array(filters).T
-    angle = 2 * np.pi * hz / SAMPLE_RATE
-    alpha = np.sin(angle) / (2 * q)
-    poles = np.stack([1 + alpha, -2 * np.cos(angle), 1 - alpha], axis=1) / (1 + alpha)[:, None]
-    sections = np.concatenate([poles[:, ::-1], poles], axis=1)
-    return np.asarray(sosfilt(sections, waveform), np.float32)
-
-
-def cut_bass(waveform: Waveform, below_hz: float, order: int) -> Waveform:
-    """A Butterworth high-pass (samples,), as microphones, preamplifiers and telephones have it."""
-    sections = butter(order, below_hz, "highpass", fs=SAMPLE_RATE, output="sos")
-    return np.asarray(sosfilt(sections, waveform), np.float32)
 
 
 def equalise(waveform: Waveform, response_db: tuple[float, ...]) -> Waveform:

@@ -67,6 +67,12 @@ def _failures(test: Evaluated) -> Iterator[str]:
         accused = figures.rates.false_positive_rate
         if accused and accused.value >= _MUCH:
             yield f"- {accused.value:.0%} of the real clips of {source} are called synthetic."
+    for condition in test.report.conditions:
+        if condition.name == FULL or not condition.evaluation:
+            continue
+        accused = condition.evaluation.pooled.rates.false_positive_rate
+        if accused and accused.value >= _MUCH:
+            yield f"- {accused.value:.0%} of all real clips are, heard so: {condition.title}."
 
 
 def _figures(split: Split, evaluated: Evaluated) -> Iterator[str]:

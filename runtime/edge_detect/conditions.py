@@ -22,6 +22,7 @@ Hear: TypeAlias = Callable[[Waveform, int], Waveform | None]
 """Waveform (samples,) and its sample rate in Hz to what is heard; None where it's too short."""
 
 Response: TypeAlias = npt.NDArray[np.complexfloating]
+"""(bins,): s = j·f / corner of each bin, or what a filter makes of it; no unit."""
 
 ALL = "all"
 FULL = "full"
@@ -82,12 +83,13 @@ def low_pass(cutoff: float, waveform: Waveform, sample_rate: int) -> Waveform:
 
 
 def cut_bass(s: Response) -> Response:
-    """A Butterworth high-pass of the second order."""
+    """A Butterworth high-pass of the second order: its response (bins,), -3 dB at the corner."""
     return np.asarray(s**2 / (s**2 + math.sqrt(2) * s + 1))
 
 
 def turn_phases(s: Response) -> Response:
-    """An all-pass of the second order: every level as before, at the corner half a turn late."""
+    """An all-pass of the second order: its response (bins,), of magnitude 1, at the corner half a
+    turn late."""
     return np.asarray((s**2 - s / ALL_PASS_Q + 1) / (s**2 + s / ALL_PASS_Q + 1))
 
 
@@ -97,7 +99,7 @@ def through_filter(
     waveform: Waveform,
     sample_rate: int,
 ) -> Waveform:
-    """What an analogue filter makes of it, given by its response to j·f / `corner` (Hz)."""
+    """What an analogue filter with that `corner` in Hz makes of it, as long as it is."""
     samples = len(waveform)
     size = samples + math.ceil(FADING_PERIODS * sample_rate / corner)
     frequencies = np.fft.rfftfreq(size, 1 / sample_rate)

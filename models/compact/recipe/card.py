@@ -72,7 +72,8 @@ def _failures(test: Evaluated) -> Iterator[str]:
             continue
         accused = condition.evaluation.pooled.rates.false_positive_rate
         if accused and accused.value >= _MUCH:
-            yield f"- {accused.value:.0%} of all real clips are, heard so: {condition.title}."
+            share = f"{accused.value:.0%} of all real clips"
+            yield f"- {share} are called synthetic when heard so: {condition.title}."
 
 
 def _figures(split: Split, evaluated: Evaluated) -> Iterator[str]:

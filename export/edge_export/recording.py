@@ -6,41 +6,40 @@ For a package that was exported before (it only changes its manifest and adds th
     (folder / MANIFEST_FILE).write_text(format_manifest(manifest), encoding="utf-8")
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from edge_detect.audio import SILENCE_DBFS, loudest_frame_dbfs
 from edge_detect.decoding import Waveform
 from edge_detect.manifest import Graph, Manifest, Recorded
 from edge_detect.processor import cpu_kind, is_precise
-from edge_detect.recorded import (
-    LEAST_SHARE,
-    STORED,
-    agrees,
-    excerpts,
-    golden_waveforms,
-)
+from edge_detect.recorded import STORED, agrees, golden_waveforms
 from edge_detect.session import GraphSession, Tensor
 from edge_detect.store import file_sha256
 
-EXCERPTS = 36
-"""About as many, spread over the golden clips."""
-MIN_EXCERPTS = 12
+CANDIDATES = 480
+"""About as many excerpts are tried, spread over the golden clips."""
+MAX_EXCERPTS, MIN_EXCERPTS = 36, 12
+"""Of those that are steady."""
 
 LENGTHS_S = (0.5, 0.25, 0.1, 0.05, 0.025)
 """The longer, the more weights are felt, and the likelier that a rounding hits."""
 
 NOISE = 1e-6
 """Relative, on each sample: it moves fp32 more than another release of onnxruntime does (7e-7)."""
+ROUNDS = 8
+"""How often an answer has to stay as it is under noise."""
 SEED = 20_261_125
 
 
 def with_recorded(manifest: Manifest, folder: Path) -> Manifest:
     """Record the answers of every lower precision of the package in `folder`; gives its manifest.
 
-    Graphs that don't run on a CPU have none, nor those whose answers are unsteady, nor any where
+    Graphs that don't run on a CPU have none, nor those with too few steady ones, nor any where
     the system doesn't tell the kind of its CPU.
     """
     clips = golden_waveforms(folder, manifest)
@@ -54,19 +53,22 @@ def with_recorded(manifest: Manifest, folder: Path) -> Manifest:
 def record(
     graph: Graph, clips: Sequence[Waveform], manifest: Manifest, folder: Path
 ) -> Recorded | None:
-    """Write a graph's answers to the longest excerpts on which they are steady."""
+    """Write a graph's answers to the longest excerpts of which enough are steady."""
     if graph.precision == "fp32" or "cpu" not in graph.devices or not is_precise(cpu_kind()):
         return None
     session = GraphSession(folder / graph.file, graph, "cpu", None)
-    hop = max(1, sum(map(len, clips)) // EXCERPTS)
+    waveform = np.concatenate(clips)
     for samples in lengths(manifest):
-        cut = excerpts(clips, manifest.sample_rate, samples, hop)
-        embeddings = [answer(session, waveform) for waveform in cut]
-        if len(cut) >= MIN_EXCERPTS and steady(session, cut, embeddings):
+        starts = audible_starts(waveform, manifest.sample_rate, samples)
+        answers = steady_answers(session, waveform, samples, starts)
+        if len(answers) >= MIN_EXCERPTS:
+            chosen = list(answers)[:: math.ceil(len(answers) / MAX_EXCERPTS)]
             path = folder / "golden" / f"{graph.precision}.f32"
-            path.write_bytes(np.stack(embeddings).astype(STORED).tobytes())
+            path.write_bytes(
+                np.stack([answers[start] for start in chosen]).astype(STORED).tobytes()
+            )
             file = path.relative_to(folder).as_posix()
-            return Recorded(file, file_sha256(path), cpu_kind(), samples, hop)
+            return Recorded(file, file_sha256(path), cpu_kind(), samples, tuple(chosen))
     return None
 
 
@@ -82,14 +84,31 @@ def answer(session: GraphSession, waveform: Waveform) -> Tensor:
     return embedding
 
 
-def steady(session: GraphSession, cut: Sequence[Waveform], embeddings: Sequence[Tensor]) -> bool:
-    """Whether noise leaves twice as many excerpts agreeing as `verify` asks for."""
+def audible_starts(waveform: Waveform, rate: int, samples: int) -> list[int]:
+    """Where excerpts begin that a model judges: no silence."""
+    hop = max(1, len(waveform) // CANDIDATES)
+    starts = range(0, len(waveform) - samples + 1, hop)
+    return [
+        start
+        for start in starts
+        if loudest_frame_dbfs(waveform[start : start + samples], rate) >= SILENCE_DBFS
+    ]
+
+
+def steady_answers(
+    session: GraphSession, waveform: Waveform, samples: int, starts: Sequence[int]
+) -> dict[int, Tensor]:
+    """Where an excerpt begins, to its answer (hidden,), of those that noise leaves as they are."""
     rng = np.random.default_rng(SEED)
-    agreeing = sum(
-        agrees(answer(session, noisy(waveform, rng)), embedding)
-        for waveform, embedding in zip(cut, embeddings, strict=True)
-    )
-    return agreeing >= 2 * LEAST_SHARE * len(cut)
+    cut = {start: waveform[start : start + samples] for start in starts}
+    answers = {start: answer(session, excerpt) for start, excerpt in cut.items()}
+    for _ in range(ROUNDS):
+        answers = {
+            start: right
+            for start, right in answers.items()
+            if agrees(answer(session, noisy(cut[start], rng)), right)
+        }
+    return answers
 
 
 def noisy(waveform: Waveform, rng: np.random.Generator) -> Waveform:

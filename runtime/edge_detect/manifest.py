@@ -64,8 +64,8 @@ class Recorded:
     """The kind of CPU (`processor.cpu_kind`) that answered: they differ in int8's sums."""
     samples: int
     """Length of each excerpt of the golden clips."""
-    hop: int
-    """Samples from where one excerpt begins to where the next one does."""
+    starts: tuple[int, ...]
+    """Samples before each excerpt, where the golden clips stand one behind another."""
 
 
 @dataclass(frozen=True)
@@ -304,8 +304,9 @@ def check_graph(graph: Graph) -> None:
             f"{quality.flips} flips of {quality.clips} clips for {graph.file!r}",
         )
     if graph.recorded:
-        for length in (graph.recorded.samples, graph.recorded.hop):
-            require(length > 0, f"excerpts of {length} samples for {graph.file!r}")
+        samples, starts = graph.recorded.samples, graph.recorded.starts
+        require(samples > 0, f"excerpts of {samples} samples for {graph.file!r}")
+        require(bool(starts) and min(starts) >= 0, f"excerpts from {starts} on for {graph.file!r}")
 
 
 def check_decision(

@@ -1,11 +1,12 @@
 """The schemas of manifest.json: what older ones left out, and what that meant."""
 
+from collections.abc import Callable
 from typing import Any
 
 from edge_detect.errors import InvalidManifest
 from edge_detect.records import UnknownKey
 
-SCHEMA = 4
+SCHEMA = 5
 
 # What schema 1 didn't say of a graph, and what it meant.
 SINCE_SCHEMA_2: dict[str, Any] = {
@@ -31,7 +32,9 @@ def upgraded(data: dict[str, Any]) -> dict[str, Any]:
         data = from_schema_1(data)
     if schema < 3:
         data = from_schema_2(data)
-    return from_schema_3(data) if schema < 4 else data
+    if schema < 4:
+        data = from_schema_3(data)
+    return from_schema_4(data) if schema < 5 else data
 
 
 def from_schema_1(data: dict[str, Any]) -> dict[str, Any]:
@@ -51,16 +54,31 @@ def from_schema_3(data: dict[str, Any]) -> dict[str, Any]:
     return {**with_graphs(data, SINCE_SCHEMA_4), "schema": 4}
 
 
+def from_schema_4(data: dict[str, Any]) -> dict[str, Any]:
+    """The parsed JSON of a schema 4 manifest as schema 5 would have it: without the answers that
+    were recorded, to whatever excerpts came in turn, which told less."""
+    return {**with_changed_graphs(data, lambda graph, _: without_answers(graph)), "schema": 5}
+
+
 def with_graphs(data: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
     """A manifest whose graphs have the keys that came `later`, too."""
+    return with_changed_graphs(data, lambda graph, where: with_keys(graph, later, where))
+
+
+def with_changed_graphs(data: dict[str, Any], changed: Callable[[Any, str], Any]) -> dict[str, Any]:
+    """A manifest with `changed` of each graph's record and of where it stands."""
     newer = dict(data)
     if isinstance(encoders := data.get("encoders"), list):
-        newer["encoders"] = [
-            with_keys(graph, later, f"encoders[{i}]") for i, graph in enumerate(encoders)
-        ]
+        newer["encoders"] = [changed(graph, f"encoders[{i}]") for i, graph in enumerate(encoders)]
     if "classifier" in data:
-        newer["classifier"] = with_keys(data["classifier"], later, "classifier")
+        newer["classifier"] = changed(data["classifier"], "classifier")
     return newer
+
+
+def without_answers(graph: Any) -> Any:
+    """One graph's record without recorded answers; no record is left for `build` to refuse."""
+    answered = isinstance(graph, dict) and "recorded" in graph
+    return {**graph, "recorded": None} if answered else graph
 
 
 def with_keys(graph: Any, later: dict[str, Any], where: str) -> Any:

@@ -17,7 +17,7 @@ from edge_detect.processor import cpu_kind, is_precise
 from edge_detect.store import ModelPackage, file_sha256, open_package
 from edge_detect.verification import PrecisionCheck, check_precision
 from edge_export import export_package
-from edge_export.recording import with_recorded
+from edge_export.recording import audible_starts, with_recorded
 from tests.export.conftest import Exported
 
 SEED = 7
@@ -123,10 +123,9 @@ def caught(folder: Path, precision: str, number: int, tmp_path: Path) -> int:
     return sum(check.problem is not None for check in checks)
 
 
-# Caught on x86-64 avx512-vnni: 60 and 35; of the random ones 46. The others change nothing, as the
-# biases of the attention's keys, or less than rounding does; compact's int8 is steady over 0.05 s
-# only, one frame, in which neither attention nor the positions of frames are felt.
-@pytest.mark.parametrize(("precision", "least"), [("fp32", 57), ("int8", 33)])
+# Caught on x86-64 avx512-vnni: 60 and 46; of the random ones 49. The others change nothing, as the
+# biases of the attention's keys, or less than rounding does.
+@pytest.mark.parametrize(("precision", "least"), [("fp32", 57), ("int8", 44)])
 def test_changed_weights_of_compact(
     compact: Path, tmp_path: Path, precision: str, least: int
 ) -> None:
@@ -138,7 +137,7 @@ def test_changed_weights_of_random_ones(lower: Path, tmp_path: Path) -> None:
     check = check_one(open_package(lower), "int8")
     assert check.agreement is not None
     assert check.agreement.agreeing == check.agreement.excerpts
-    assert caught(lower, "int8", 60, tmp_path) >= 43
+    assert caught(lower, "int8", 60, tmp_path) >= 47
 
 
 def test_what_has_no_answers_of_its_own(lower: Path) -> None:
@@ -147,8 +146,22 @@ def test_what_has_no_answers_of_its_own(lower: Path) -> None:
     assert found == {"fp32": False, "int8": True, "fp16": False}
 
 
+def test_excerpts_are_spread_over_the_golden_clips(lower: Path) -> None:
+    recorded = open_package(lower).encoder("int8").recorded
+    assert recorded
+    assert 12 <= len(recorded.starts) <= 36
+    assert list(recorded.starts) == sorted(set(recorded.starts))
+
+
+def test_silence_is_no_excerpt() -> None:
+    speech = np.resize(np.float32([0.1, -0.1]), 480)
+    starts = audible_starts(np.concatenate([np.zeros(800, np.float32), speech]), 16_000, 400)
+    assert starts[0] > 400
+    assert starts[-1] == 880
+
+
 @pytest.mark.parametrize(
-    ("name", "value"), [("NOISE", 0.1), ("MIN_EXCERPTS", 100), ("cpu_kind", lambda: "x86-64")]
+    ("name", "value"), [("NOISE", 0.1), ("MIN_EXCERPTS", 1000), ("cpu_kind", lambda: "x86-64")]
 )
 def test_answers_that_prove_nothing_are_not_recorded(
     lower: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: object

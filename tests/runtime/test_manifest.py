@@ -22,7 +22,7 @@ from tests.runtime.conftest import DECISION
 
 QUALITY = Quality("speech", 200, 0.998, 0.9995, 0.02, 0.003, 1, 0.0009, 0.0278, 0.101, None)
 
-RECORDED = Recorded("golden/int8.f32", "0" * 64, "x86-64 avx2", 8000, 2222)
+RECORDED = Recorded("golden/int8.f32", "0" * 64, "x86-64 avx2", 8000, (0, 2222))
 
 NEW_KEYS = ("devices", "quality", "speedup", "weights")
 
@@ -53,7 +53,7 @@ def test_no_json_object(text: str) -> None:
         parse_manifest(text)
 
 
-@pytest.mark.parametrize("schema", [0, 5, True, "1", "4", 2.5, None])
+@pytest.mark.parametrize("schema", [0, 6, True, "1", "5", 2.5, None])
 def test_another_schema(data: dict[str, Any], schema: object) -> None:
     with pytest.raises(InvalidManifest, match="schema"):
         parse_manifest(json.dumps({**data, "schema": schema}))
@@ -168,7 +168,9 @@ def test_a_quality_has_every_key(data: dict[str, Any], key: str) -> None:
         ("speedup", None),
         ("recorded", {}),
         ("recorded", asdict(RECORDED) | {"samples": 0}),
-        ("recorded", asdict(RECORDED) | {"hop": 0}),
+        ("recorded", asdict(RECORDED) | {"starts": []}),
+        ("recorded", asdict(RECORDED) | {"starts": [0, -1]}),
+        ("recorded", asdict(RECORDED) | {"starts": 0}),
         ("recorded", asdict(RECORDED) | {"sha256": "0"}),
         ("recorded", asdict(RECORDED) | {"file": "../int8.f32"}),
         ("recorded", asdict(RECORDED) | {"colour": "red"}),
@@ -238,6 +240,16 @@ def test_a_decision_between_no_two_classes(
         parse_manifest(json.dumps(data))
 
 
+def test_schema_4_is_read_without_its_recorded_answers(data: dict[str, Any]) -> None:
+    newest = parse_manifest(json.dumps(data))
+    hop = {"file": "golden/int8.f32", "sha256": "0" * 64, "cpu_kind": "", "samples": 8, "hop": 2}
+    data["encoders"][0]["recorded"] = hop
+    assert parse_manifest(json.dumps({**data, "schema": 4})) == newest
+    del data["encoders"][0]["recorded"]
+    with pytest.raises(InvalidManifest, match="recorded"):
+        parse_manifest(json.dumps({**data, "schema": 4}))
+
+
 def as_schema_3(data: dict[str, Any]) -> dict[str, Any]:
     """The same manifest as the third schema had it."""
     data["schema"] = 3
@@ -249,7 +261,7 @@ def as_schema_3(data: dict[str, Any]) -> dict[str, Any]:
 def test_schema_3_is_read_as_the_newest(tiny: Path, data: dict[str, Any]) -> None:
     data["decision"] = asdict(DECISION)
     manifest = parse_manifest(json.dumps(as_schema_3(data)))
-    assert (manifest.schema, manifest.decision) == (SCHEMA, DECISION) == (4, DECISION)
+    assert (manifest.schema, manifest.decision) == (SCHEMA, DECISION) == (5, DECISION)
     assert manifest == replace(read_manifest(tiny), decision=DECISION)
     assert manifest.encoders[0].recorded is None
 

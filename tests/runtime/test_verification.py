@@ -269,7 +269,8 @@ def test_a_stated_quality_that_is_not_kept(quantised: Path) -> None:
         assert verify(replace(package, manifest=one)).passed is passes
 
 
-SAMPLES, HOP, EXCERPTS = 1600, 200, 13
+SAMPLES, EXCERPTS = 1600, 13
+STARTS = tuple(range(0, 200 * EXCERPTS, 200))
 
 
 @pytest.fixture
@@ -278,18 +279,22 @@ def recorded(quantised: Path, tmp_path: Path) -> Path:
     folder = shutil.copytree(quantised, tmp_path / "recorded")
     detector = Detector.load(folder, precision="int8", device="cpu")
     manifest = read_manifest(folder)
-    cut = excerpts(golden_waveforms(folder, manifest), manifest.sample_rate, SAMPLES, HOP)
-    assert len(cut) == EXCERPTS
+    cut = excerpts(np.concatenate(golden_waveforms(folder, manifest)), SAMPLES, STARTS)
     write_answers(folder, [detector.embed((one, manifest.sample_rate)) for one in cut])
     return folder
 
 
-def write_answers(folder: Path, answers: Sequence[Waveform], kind: str | None = None) -> None:
+def write_answers(
+    folder: Path,
+    answers: Sequence[Waveform],
+    kind: str | None = None,
+    starts: tuple[int, ...] = STARTS,
+) -> None:
     """Record what int8 is to answer, on this kind of CPU or another."""
     path = folder / "golden" / "int8.f32"
     path.write_bytes(np.array(answers).astype("<f4").tobytes())
     sha256 = file_sha256(path)
-    own = Recorded("golden/int8.f32", sha256, kind or cpu_kind(), SAMPLES, HOP)
+    own = Recorded("golden/int8.f32", sha256, kind or cpu_kind(), SAMPLES, starts)
 
     def update(manifest: Manifest) -> Manifest:
         encoders = tuple(
@@ -321,14 +326,14 @@ def test_a_lower_precision_answers_as_it_was_recorded(recorded: Path) -> None:
     assert found == {
         "fp32": None,
         "int8-fast": None,
-        "int8": Agreement(excerpts=EXCERPTS, agreeing=EXCERPTS, least=4),
+        "int8": Agreement(excerpts=EXCERPTS, agreeing=EXCERPTS, least=7),
     }
     basis = int8_check(recorded).tolerance.basis
-    assert f"25% of the excerpts within 1e-05 of its own answers, recorded on {cpu_kind()}" in basis
+    assert f"50% of the excerpts within 1e-05 of its own answers, recorded on {cpu_kind()}" in basis
     assert "200 clips" in basis
 
 
-@pytest.mark.parametrize(("agreeing", "passes"), [(EXCERPTS - 1, True), (4, True), (3, False)])
+@pytest.mark.parametrize(("agreeing", "passes"), [(EXCERPTS - 1, True), (7, True), (6, False)])
 def test_a_rounding_may_hit_some_excerpts_but_not_most(
     recorded: Path, agreeing: int, passes: bool
 ) -> None:
@@ -336,11 +341,11 @@ def test_a_rounding_may_hit_some_excerpts_but_not_most(
     answers[agreeing:] += 2e-5
     write_answers(recorded, answers)
     check = int8_check(recorded)
-    assert check.agreement == Agreement(EXCERPTS, agreeing, 4)
+    assert check.agreement == Agreement(EXCERPTS, agreeing, 7)
     assert (check.problem is None) is passes
     if check.problem:
         assert check.problem.startswith(
-            "3 of 13 excerpts are answered as at export, at least 4 have to be; install"
+            "6 of 13 excerpts are answered as at export, at least 7 have to be; install"
         )
 
 
@@ -387,10 +392,11 @@ def test_the_command_says_how_many_excerpts_agree(recorded: Path) -> None:
     assert rows[0][-4:] == ["13", "of", "13", "pass"]
 
 
-def test_silence_is_no_excerpt() -> None:
-    clip = np.concatenate([np.zeros(800), np.ones(400) * 0.1, -np.ones(400) * 0.1])
-    cut = excerpts([clip.astype(np.float32)], 16_000, samples=800, hop=400)
-    assert [len(one) for one in cut] == [800, 800]
+def test_excerpts_beyond_the_golden_clips(recorded: Path) -> None:
+    write_answers(recorded, answers_of(recorded), starts=(*STARTS[:-1], 10**6))
+    check = int8_check(recorded)
+    assert check.problem
+    assert "1600 samples from 1000000 on go beyond the" in check.problem
 
 
 @pytest.fixture

@@ -33,6 +33,8 @@ NOISE = 1e-6
 """Relative, on each sample: it moves fp32 more than another release of onnxruntime does (7e-7)."""
 ROUNDS = 8
 """How often an answer has to stay as it is under noise."""
+PROBED = 8
+"""One excerpt in so many is tried once before the others: a deep model has no steady one."""
 SEED = 20_261_125
 
 
@@ -60,13 +62,14 @@ def record(
     waveform = np.concatenate(clips)
     for samples in lengths(manifest):
         starts = audible_starts(waveform, manifest.sample_rate, samples)
-        answers = steady_answers(session, waveform, samples, starts)
+        if not steady_answers(session, waveform, samples, starts[::PROBED], rounds=1):
+            continue
+        answers = steady_answers(session, waveform, samples, starts, ROUNDS)
         if len(answers) >= MIN_EXCERPTS:
             chosen = list(answers)[:: math.ceil(len(answers) / MAX_EXCERPTS)]
             path = folder / "golden" / f"{graph.precision}.f32"
-            path.write_bytes(
-                np.stack([answers[start] for start in chosen]).astype(STORED).tobytes()
-            )
+            embeddings = np.stack([answers[start] for start in chosen])
+            path.write_bytes(embeddings.astype(STORED).tobytes())
             file = path.relative_to(folder).as_posix()
             return Recorded(file, file_sha256(path), cpu_kind(), samples, tuple(chosen))
     return None
@@ -96,13 +99,14 @@ def audible_starts(waveform: Waveform, rate: int, samples: int) -> list[int]:
 
 
 def steady_answers(
-    session: GraphSession, waveform: Waveform, samples: int, starts: Sequence[int]
+    session: GraphSession, waveform: Waveform, samples: int, starts: Sequence[int], rounds: int
 ) -> dict[int, Tensor]:
-    """Where an excerpt begins, to its answer (hidden,), of those that noise leaves as they are."""
+    """Where an excerpt begins, to its answer (hidden,), of those that noise leaves as they
+    are in so many rounds."""
     rng = np.random.default_rng(SEED)
     cut = {start: waveform[start : start + samples] for start in starts}
     answers = {start: answer(session, excerpt) for start, excerpt in cut.items()}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         answers = {
             start: right
             for start, right in answers.items()

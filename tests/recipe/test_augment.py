@@ -5,9 +5,8 @@ from random import Random
 import numpy as np
 import pytest
 
-from augment import LowCut, compress, denoise, draw_channel, draw_take, gate
+from augment import compress, denoise, draw_channel, gate
 from tests.conftest import Waveform
-from waveform import SAMPLE_RATE
 
 RATE = 16_000
 
@@ -55,25 +54,8 @@ def test_a_channel_is_the_same_for_both_of_a_pair(words: Waveform) -> None:
         channel = draw_channel(Random(seed))
         first, second = channel.apply(words), channel.apply(words)
         assert np.array_equal(first, second)
-        assert len(first) == len(words)
+        assert len(first) == pytest.approx(len(words) / channel.speed, abs=2)
         assert np.isfinite(first).all()
-
-
-def test_a_take_is_the_same_for_both_of_a_pair(words: Waveform) -> None:
-    for seed in range(20):
-        take = draw_take(Random(seed))
-        first, second = take.apply(words), take.apply(words)
-        assert np.array_equal(first, second)
-        assert len(first) == pytest.approx(len(words) / take.speed, abs=2)
-        assert np.isfinite(first).all()
-
-
-def test_a_low_cut_is_that_of_butterworth() -> None:
-    times = np.arange(SAMPLE_RATE) / SAMPLE_RATE
-    for order in (1, 2):
-        tone = np.sin(2 * np.pi * 100 * times).astype(np.float32)
-        heard = LowCut(100, order).apply(tone)[SAMPLE_RATE // 2 :]
-        assert 20 * np.log10(heard.std() / tone.std()) == pytest.approx(-3.01, abs=0.05)
 
 
 def test_a_share_of_channels_is_clean() -> None:
@@ -81,6 +63,7 @@ def test_a_share_of_channels_is_clean() -> None:
         "cutoff_hz",
         "codec",
         "decay_seconds",
+        "response_db",
         "denoising",
         "gate_db",
         "compression",

@@ -1,9 +1,7 @@
-"""Augmentation, drawn once and applied alike to both clips of a pair.
+"""Channel augmentation, drawn once and applied alike to both clips of a pair.
 
-A `Take` is another voice before another microphone, and the teacher is asked about it anew; a
-`Channel` is what befell it afterwards, of which the teacher's answer is to know nothing. Both are
-values: applying one twice gives the same noise and the same room, so a copy and its original differ
-in nothing but the copying.
+A drawn `Channel` is a value: applying it twice gives the same noise and the same room, so a copy
+and its original differ in nothing but the copying.
 """
 
 from __future__ import annotations
@@ -18,18 +16,15 @@ import numpy as np
 import soundfile
 from scipy.fft import irfft, next_fast_len, rfft  # type: ignore[import-untyped]
 from scipy.ndimage import uniform_filter1d  # type: ignore[import-untyped]
-from scipy.signal import butter, fftconvolve, sosfilt  # type: ignore[import-untyped]
+from scipy.signal import fftconvolve  # type: ignore[import-untyped]
 
 from edge_detect.conditions import G722, low_pass, through_ffmpeg
 from waveform import SAMPLE_RATE, Waveform, from_short_time, resample, short_time_spectrum
 
 TELEPHONE_HZ = 3_400
-_SLOWEST, _FASTEST = 0.85, 1.2
+SLOWEST, FASTEST = 0.85, 1.2
 """Speaking rates relative to the recording's own, and with them pitch and formants: a known voice
 must not stay one, nor a vocoder's trace at its frequency."""
-_RESPONSE_SHARE, _LOW_CUT_SHARE = 0.5, 0.25
-"""Of takes."""
-_LOW_CUT_HZ = (20, 160)
 CLEAN_SHARE = 0.25
 """Of channels that leave band, codec and room alone and add no noise that is heard."""
 _CUTOFFS_HZ = (TELEPHONE_HZ, 4_000, 5_500, 7_000)
@@ -51,57 +46,12 @@ _EQUALISER_KNOTS = 9
 
 
 @dataclass(frozen=True)
-class LowCut:
-    """A Butterworth high-pass, as microphones and their amplifiers have it: it turns the phases of
-    what it lets through, which no equaliser without delay does."""
-
-    hz: float
-    order: int
-
-    def apply(self, waveform: Waveform) -> Waveform:
-        """(samples,) -> (samples,), causal."""
-        sections = butter(self.order, self.hz, "highpass", fs=SAMPLE_RATE, output="sos")
-        return np.asarray(sosfilt(sections, waveform), np.float32)
-
-
-@dataclass(frozen=True)
-class Take:
-    """A voice, and the microphone that it stands before."""
-
-    speed: float
-    response_db: tuple[float, ...] | None
-    """Gains of loudspeaker and microphone at equal distances in frequency; None is flat."""
-    low_cut: LowCut | None
-
-    def apply(self, waveform: Waveform) -> Waveform:
-        """The waveform of the take, float32 (samples / speed,)."""
-        heard = resample(waveform, SAMPLE_RATE * self.speed, SAMPLE_RATE)
-        if self.response_db is not None:
-            heard = equalise(heard, self.response_db)
-        return heard if self.low_cut is None else self.low_cut.apply(heard)
-
-
-def draw_take(rng: Random) -> Take:
-    """A random take."""
-    return Take(
-        speed=rng.uniform(_SLOWEST, _FASTEST),
-        response_db=draw_response(rng) if rng.random() < _RESPONSE_SHARE else None,
-        low_cut=draw_low_cut(rng) if rng.random() < _LOW_CUT_SHARE else None,
-    )
-
-
-def draw_low_cut(rng: Random) -> LowCut:
-    """One of the first or second order, its frequency drawn on a scale of octaves."""
-    lowest, highest = _LOW_CUT_HZ
-    return LowCut(lowest * (highest / lowest) ** rng.random(), rng.choice((1, 2, 2)))
-
-
-@dataclass(frozen=True)
 class Channel:
-    """What happened to a recording between the microphone and the file."""
+    """What happened to a recording between the mouth, or the loudspeaker, and the file."""
 
     seed: int
     """Of the noise and of the room."""
+    speed: float
     cutoff_hz: int | None
     codec: str | None
     """A key of `CODECS`."""
@@ -109,6 +59,8 @@ class Channel:
     """Of MP3, Vorbis and Opus: 0 is the best, 1 the smallest."""
     decay_seconds: float | None
     """Reverberation time (60 dB) of the room; None is a dry recording."""
+    response_db: tuple[float, ...] | None
+    """Gains of loudspeaker and microphone at equal distances in frequency; None is flat."""
     noise_slope: float
     snr_db: float
     denoising: float | None
@@ -121,15 +73,17 @@ class Channel:
     polarity: int
 
     def apply(self, waveform: Waveform) -> Waveform:
-        """The waveform after the channel, float32 (samples,), as long as it went in.
+        """The waveform after the channel, float32 (samples,), as long as it went in but for speed.
 
-        The order is the physical one: room, noise, what a studio or a telephone does about it,
-        band, codec, gain.
+        The order is the physical one: speaker, room, response, noise, what a studio or a telephone
+        does about it, band, codec, gain.
         """
         rng = np.random.default_rng(self.seed)
-        heard = waveform
+        heard = resample(waveform, SAMPLE_RATE * self.speed, SAMPLE_RATE)
         if self.decay_seconds is not None:
             heard = reverberate(heard, self.decay_seconds, rng)
+        if self.response_db is not None:
+            heard = equalise(heard, self.response_db)
         heard = heard + noise_for(heard, self.noise_slope, self.snr_db, rng)
         if self.denoising is not None:
             heard = denoise(heard, self.denoising)
@@ -146,14 +100,16 @@ class Channel:
 
 
 def draw_channel(rng: Random, clean_share: float = CLEAN_SHARE) -> Channel:
-    """A random channel; a share of them is clean but for the gain."""
+    """A random channel; a share of them is clean but for speed and gain."""
     clean = rng.random() < clean_share
     return Channel(
         seed=rng.getrandbits(32),
+        speed=rng.uniform(SLOWEST, FASTEST),
         cutoff_hz=None if clean or rng.random() < 0.4 else rng.choice(_CUTOFFS_HZ),
         codec=None if clean or rng.random() < 0.65 else rng.choice(list(CODECS)),
         quality=rng.uniform(0.1, 0.9),
         decay_seconds=None if clean or rng.random() < 0.8 else rng.uniform(0.1, 0.6),
+        response_db=None if clean or rng.random() < 0.4 else draw_response(rng),
         noise_slope=rng.choice(_NOISE_SLOPES),
         snr_db=rng.uniform(*(_FLOOR_DB if clean or rng.random() < 0.5 else _NOISE_DB)),
         denoising=None if clean or rng.random() < 0.8 else rng.uniform(0.5, 1.5),

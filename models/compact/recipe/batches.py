@@ -141,8 +141,8 @@ class Batches(Dataset[Batch]):
         waveform = channel.apply(crop.waveform)
         start = int(position * max(0, len(waveform) - samples))
         span = (
-            start / CROP_SAMPLES,
-            (start + samples) / CROP_SAMPLES,
+            start * channel.speed / CROP_SAMPLES,
+            (start + samples) * channel.speed / CROP_SAMPLES,
         )
         frames = interpolate(crop.frames, span, frame_count(samples))
         part = fit(waveform[start : start + samples], samples)

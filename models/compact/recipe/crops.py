@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from augment import Take, draw_take, fit
+from augment import fit
 from clips import Clip
 from edge_detect.processor import usable_cpus
 from edge_detect.whole_file import whole_or_nothing
@@ -28,8 +28,6 @@ _SPOKEN_CROPS = 250
 """Of each engine that speaks by itself."""
 _CHECK_CROPS = 60
 """Of each engine and source of the validation rows."""
-_TAKES = 3
-"""Of each crop of the training rows, at places of their own."""
 _CHUNK = 32
 """Places to a file: what a killed run loses at most."""
 _BATCH = 4
@@ -42,23 +40,15 @@ class Place:
     clip: Clip
     position: float
     """Relative, from 0 to 1."""
-    take: Take | None
-    """None leaves the recording as it is."""
 
     def cut(self, work: Path) -> list[Waveform]:
         """The crop, and behind it that of the original, float32 (samples,)."""
         paths = filter(None, [self.clip.path, self.clip.source_clip])
-        crops = [self._crop(read(work / path)) for path in paths]
-        peak = max(1.0, *(float(np.abs(crop).max()) for crop in crops))
-        return [crop / np.float32(peak) for crop in crops]
+        return [self._crop(read(work / path)) for path in paths]
 
     def _crop(self, waveform: Waveform) -> Waveform:
-        count = CROP_SAMPLES if self.take is None else round(CROP_SAMPLES * self.take.speed)
-        start = int(self.position * max(0, len(waveform) - count))
-        crop = waveform[start : start + count]
-        if self.take is not None:
-            crop = self.take.apply(crop)
-        return fit(crop, CROP_SAMPLES)
+        start = int(self.position * max(0, len(waveform) - CROP_SAMPLES))
+        return fit(waveform[start : start + CROP_SAMPLES], CROP_SAMPLES)
 
 
 @dataclass(frozen=True)
@@ -110,9 +100,7 @@ def choose_places(rows: list[Clip]) -> list[Place]:
         chosen = rows * _COPY_CROPS.get(origin, 1)
     else:
         chosen = rng.sample(rows, _SPOKEN_CROPS)
-    if first.split is not Split.TRAIN:
-        return [Place(clip, rng.random(), None) for clip in chosen]
-    return [Place(clip, rng.random(), draw_take(rng)) for clip in chosen * _TAKES]
+    return [Place(clip, rng.random()) for clip in chosen]
 
 
 def _hear_chunk(path: Path, places: list[Place], *, teacher: Teacher, work: Path) -> Crops:
@@ -131,8 +119,7 @@ def _hear(places: list[Place], teacher: Teacher, work: Path) -> Crops:
         origins += [place.clip.engine_or_source, ""][: len(crops)]
         copies += [len(crops) > 1, False][: len(crops)]
     waveforms = np.stack(cut)
-    with torch.autocast("cpu", torch.bfloat16):
-        frames = [teacher(part).half() for part in torch.split(torch.from_numpy(waveforms), _BATCH)]
+    frames = [teacher(part).half() for part in torch.split(torch.from_numpy(waveforms), _BATCH)]
     return Crops(
         samples=np.asarray(waveforms * (2**15 - 1), np.int16),
         frames=torch.cat(frames).numpy(),

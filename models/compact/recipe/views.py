@@ -11,7 +11,7 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
-from augment import TELEPHONE_HZ, draw_channel, draw_take
+from augment import TELEPHONE_HZ, draw_channel
 from clips import Clip
 from edge_detect.conditions import low_pass
 from edge_detect.processor import usable_cpus
@@ -36,7 +36,7 @@ def hear(clip: Clip, work: Path, view: View) -> Waveform:
         return low_pass(TELEPHONE_HZ, waveform, SAMPLE_RATE)
     if view is View.AUGMENTED:
         rng = Random(f"{SEED} view {clip.source_clip or clip.path}")
-        return draw_channel(rng).apply(draw_take(rng).apply(waveform))
+        return draw_channel(rng).apply(waveform)
     return waveform
 
 

@@ -124,8 +124,9 @@ def caught(folder: Path, precision: str, number: int, tmp_path: Path) -> int:
 
 
 # Caught on x86-64 avx512-vnni: 60 and 46; of the random ones 49. The others change nothing, as the
-# biases of the attention's keys, or less than rounding does.
-@pytest.mark.parametrize(("precision", "least"), [("fp32", 57), ("int8", 44)])
+# biases of the attention's keys, or less than rounding does. Another kind of CPU has other steady
+# excerpts, and was not tried.
+@pytest.mark.parametrize(("precision", "least"), [("fp32", 57), ("int8", 38)])
 def test_changed_weights_of_compact(
     compact: Path, tmp_path: Path, precision: str, least: int
 ) -> None:
@@ -137,7 +138,7 @@ def test_changed_weights_of_random_ones(lower: Path, tmp_path: Path) -> None:
     check = check_one(open_package(lower), "int8")
     assert check.agreement is not None
     assert check.agreement.agreeing == check.agreement.excerpts
-    assert caught(lower, "int8", 60, tmp_path) >= 47
+    assert caught(lower, "int8", 60, tmp_path) >= 43
 
 
 def test_what_has_no_answers_of_its_own(lower: Path) -> None:

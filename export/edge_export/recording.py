@@ -88,7 +88,8 @@ def answer(session: GraphSession, waveform: Waveform) -> Tensor:
 
 
 def audible_starts(waveform: Waveform, rate: int, samples: int) -> list[int]:
-    """Where excerpts begin that a model judges: no silence."""
+    """The samples of a waveform (all samples,) from which on excerpts are no silence, which no
+    model judges."""
     hop = max(1, len(waveform) // CANDIDATES)
     starts = range(0, len(waveform) - samples + 1, hop)
     return [
@@ -101,8 +102,8 @@ def audible_starts(waveform: Waveform, rate: int, samples: int) -> list[int]:
 def steady_answers(
     session: GraphSession, waveform: Waveform, samples: int, starts: Sequence[int], rounds: int
 ) -> dict[int, Tensor]:
-    """Where an excerpt begins, to its answer (hidden,), of those that noise leaves as they
-    are in so many rounds."""
+    """Answers (hidden,) by the sample of a waveform (all samples,) from which on their excerpt is:
+    those that noise leaves as they are in so many rounds."""
     rng = np.random.default_rng(SEED)
     cut = {start: waveform[start : start + samples] for start in starts}
     answers = {start: answer(session, excerpt) for start, excerpt in cut.items()}

@@ -5,16 +5,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from augment import (
-    TELEPHONE_HZ,
-    LowCut,
-    compress,
-    denoise,
-    draw_channel,
-    draw_line,
-    draw_take,
-    gate,
-)
+from augment import compress, denoise, draw_channel, gate
 from tests.conftest import Waveform
 
 RATE = 16_000
@@ -65,30 +56,6 @@ def test_a_channel_is_the_same_for_both_of_a_pair(words: Waveform) -> None:
         assert np.array_equal(first, second)
         assert len(first) == pytest.approx(len(words) / channel.speed, abs=2)
         assert np.isfinite(first).all()
-
-
-def test_a_take_is_the_same_for_both_of_a_pair(words: Waveform) -> None:
-    for seed in range(20):
-        take = draw_take(Random(seed))
-        first, second = take.apply(words), take.apply(words)
-        assert np.array_equal(first, second)
-        assert len(first) == pytest.approx(len(words) / take.speed, abs=2)
-        assert np.isfinite(first).all()
-
-
-def test_a_low_cut_is_that_of_butterworth() -> None:
-    tone = np.sin(2 * np.pi * 100 * np.arange(RATE) / RATE).astype(np.float32)
-    for order in (1, 2):
-        heard = LowCut(100, order).apply(tone)[RATE // 2 :]
-        assert 20 * np.log10(heard.std() / tone.std()) == pytest.approx(-3.01, abs=0.05)
-
-
-def test_a_share_of_lines_ends_in_a_telephone() -> None:
-    lines = [draw_line(Random(seed), 1.0) for seed in range(400)]
-    calls = [line for line in lines if line.cutoff_hz == TELEPHONE_HZ]
-    assert 0.15 < len(calls) / len(lines) < 0.25
-    assert {line.codec for line in calls} == {None, "mu-law", "A-law", "GSM"}
-    assert all(line.codec is None for line in lines if line not in calls)
 
 
 def test_a_share_of_channels_is_clean() -> None:

@@ -7,7 +7,7 @@ import torch
 from transformers import Wav2Vec2Model
 
 from encoder import CONFIG, frame_count
-from training import Learning, Settling, label_loss
+from training import label_loss, learning_rate
 
 
 def softplus(x: float) -> float:
@@ -40,20 +40,7 @@ def test_frames_are_counted_as_the_encoder_counts_them(samples: int) -> None:
 
 
 def test_the_learning_rate_rises_and_falls_to_zero() -> None:
-    rates = [Learning(500).rate(step) for step in range(501)]
+    rates = [learning_rate(step, 500) for step in range(501)]
     assert rates[0] == 1 / 50
     assert max(rates) == 1
     assert rates[-1] == pytest.approx(0)
-
-
-def test_what_has_settled_is_the_mean_of_all_steps_but_the_first() -> None:
-    part = Settling(first=0, begin=5)
-    values = [1.0, 7.0, 2.0, 9.0, 4.0, 8.0, 3.0, 6.0]
-    mean = 0.0
-    for step, value in enumerate(values, start=1):
-        mean += (1 - part.kept(step)) * (value - mean)
-    assert mean == pytest.approx(sum(values[4:]) / 4)
-
-
-def test_the_rate_stays_while_it_settles() -> None:
-    assert {Settling(first=0).rate(step) for step in (49, 2000, 3999)} == {1.0}

@@ -1,15 +1,13 @@
-"""Augmentation, drawn once and applied alike to both clips of a pair.
+"""Channel augmentation, drawn once and applied alike to both clips of a pair.
 
-A `Take` is another voice before another microphone, and the teacher is asked about it anew; a
-`Channel` is what befalls a crop while training, and the teacher's answer stays what it was. Both
-are values: applying one twice gives the same noise and the same room, so a copy and its original
-differ in nothing but the copying.
+A drawn `Channel` is a value: applying it twice gives the same noise and the same room, so a copy
+and its original differ in nothing but the copying.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from random import Random
@@ -18,7 +16,7 @@ import numpy as np
 import soundfile
 from scipy.fft import irfft, next_fast_len, rfft  # type: ignore[import-untyped]
 from scipy.ndimage import uniform_filter1d  # type: ignore[import-untyped]
-from scipy.signal import butter, fftconvolve, sosfilt  # type: ignore[import-untyped]
+from scipy.signal import fftconvolve  # type: ignore[import-untyped]
 
 from edge_detect.conditions import G722, low_pass, through_ffmpeg
 from waveform import SAMPLE_RATE, Waveform, from_short_time, resample, short_time_spectrum
@@ -27,14 +25,9 @@ TELEPHONE_HZ = 3_400
 SLOWEST, FASTEST = 0.85, 1.2
 """Speaking rates relative to the recording's own, and with them pitch and formants: a known voice
 must not stay one, nor a vocoder's trace at its frequency."""
-_RESPONSE_SHARE, _LOW_CUT_SHARE = 0.5, 0.25
-"""Of takes."""
-_LOW_CUT_HZ = (20, 160)
 CLEAN_SHARE = 0.25
 """Of channels that leave band, codec and room alone and add no noise that is heard."""
 _CUTOFFS_HZ = (TELEPHONE_HZ, 4_000, 5_500, 7_000)
-_CALL_SHARE = 0.2
-"""Of the channels that `draw_line` draws."""
 _NOISE_SLOPES = (0.0, 0.5, 1.0)
 """Amplitude falls as frequency to this power: white, pink, brown."""
 _NOISE_DB, _FLOOR_DB = (12, 45), (55, 75)
@@ -50,52 +43,6 @@ _LEVEL_SAMPLES, _HOLD_SAMPLES, _RAMP_SAMPLES = 400, 1_600, 160
 _COMPRESSION_FLOOR = 0.03
 _EQUALISER_KNOTS = 9
 """Of a response drawn at equal distances from 0 Hz to half the sample rate."""
-
-
-@dataclass(frozen=True)
-class LowCut:
-    """A Butterworth high-pass, as microphones and their amplifiers have it: it turns the phases of
-    what it lets through, which no equaliser without delay does."""
-
-    hz: float
-    order: int
-
-    def apply(self, waveform: Waveform) -> Waveform:
-        """(samples,) -> (samples,), causal."""
-        sections = butter(self.order, self.hz, "highpass", fs=SAMPLE_RATE, output="sos")
-        return np.asarray(sosfilt(sections, waveform), np.float32)
-
-
-@dataclass(frozen=True)
-class Take:
-    """A voice, and the microphone that it stands before."""
-
-    speed: float
-    response_db: tuple[float, ...] | None
-    """Gains of loudspeaker and microphone at equal distances in frequency; None is flat."""
-    low_cut: LowCut | None
-
-    def apply(self, waveform: Waveform) -> Waveform:
-        """The waveform of the take, float32 (samples / speed,)."""
-        heard = resample(waveform, SAMPLE_RATE * self.speed, SAMPLE_RATE)
-        if self.response_db is not None:
-            heard = equalise(heard, self.response_db)
-        return heard if self.low_cut is None else self.low_cut.apply(heard)
-
-
-def draw_take(rng: Random) -> Take:
-    """A random take."""
-    return Take(
-        speed=rng.uniform(SLOWEST, FASTEST),
-        response_db=draw_response(rng) if rng.random() < _RESPONSE_SHARE else None,
-        low_cut=draw_low_cut(rng) if rng.random() < _LOW_CUT_SHARE else None,
-    )
-
-
-def draw_low_cut(rng: Random) -> LowCut:
-    """One of the first or second order, its frequency drawn on a scale of octaves."""
-    lowest, highest = _LOW_CUT_HZ
-    return LowCut(lowest * (highest / lowest) ** rng.random(), rng.choice((1, 2, 2)))
 
 
 @dataclass(frozen=True)
@@ -171,14 +118,6 @@ def draw_channel(rng: Random, clean_share: float = CLEAN_SHARE) -> Channel:
         gain_db=rng.uniform(-12, 3),
         polarity=rng.choice((-1, 1)),
     )
-
-
-def draw_line(rng: Random, clean_share: float = CLEAN_SHARE) -> Channel:
-    """A random channel; a share of them, clean ones too, ends in a telephone."""
-    channel = draw_channel(rng, clean_share)
-    if rng.random() < _CALL_SHARE:
-        return replace(channel, cutoff_hz=TELEPHONE_HZ, codec=rng.choice(_CALL_CODECS))
-    return channel
 
 
 def draw_response(rng: Random) -> tuple[float, ...]:
@@ -258,7 +197,6 @@ CODECS: dict[str, Callable[[Waveform, float], Waveform]] = {
     "Vorbis": partial(transcode, "OGG", "VORBIS", SAMPLE_RATE),
     "Opus": partial(transcode, "OGG", "OPUS", SAMPLE_RATE),
 }
-_CALL_CODECS = (None, "mu-law", "A-law", "GSM", "GSM")
 
 
 def noise_for(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -73,12 +72,8 @@ class Batch:
 class Batches(Dataset[Batch]):
     """The batch of step `i` at index `i`: a pure function of the seed, so training can resume."""
 
-    def __init__(
-        self, crops: Crops, draw: Callable[[Random, float], Channel] = draw_channel
-    ) -> None:
-        """`draw` gives a channel for a share of clean ones."""
+    def __init__(self, crops: Crops) -> None:
         self._crops = crops
-        self._draw_channel = draw
         frames = crops.frames.reshape(-1, crops.frames.shape[-1])
         self._mean = np.asarray(frames.mean(axis=0, dtype=np.float64), np.float32)
         self._deviation = np.asarray(frames.std(axis=0, dtype=np.float64), np.float32)
@@ -102,12 +97,11 @@ class Batches(Dataset[Batch]):
         pairs = round(_PAIR_SHARE * total / 2)
         heard: list[Heard] = []
         for _ in range(pairs):
-            channel, position = self._draw_channel(rng, clean_share), rng.random()
+            channel, position = draw_channel(rng, clean_share), rng.random()
             for crop in self._draw_pair(rng, blended_share):
                 heard.append(self._hear(crop, channel, position, samples))
         for _ in range(total - 2 * pairs):
-            channel = self._draw_channel(rng, clean_share)
-            crop = self._crop(_draw(self._others, rng))
+            channel, crop = draw_channel(rng, clean_share), self._crop(_draw(self._others, rng))
             heard.append(self._hear(crop, channel, rng.random(), samples))
         stacked = (torch.from_numpy(np.stack(part)) for part in zip(*heard, strict=True))
         waveforms, frames, taught = stacked

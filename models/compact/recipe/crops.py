@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from augment import Take, draw_take, fit
+from augment import fit
 from clips import Clip
 from edge_detect.processor import usable_cpus
 from edge_detect.whole_file import whole_or_nothing
@@ -28,8 +28,6 @@ _SPOKEN_CROPS = 250
 """Of each engine that speaks by itself."""
 _CHECK_CROPS = 60
 """Of each engine and source of the validation rows."""
-_TAKES = 3
-"""Of each crop, at places of their own."""
 _CHUNK = 32
 """Places to a file: what a killed run loses at most."""
 _BATCH = 4
@@ -42,23 +40,15 @@ class Place:
     clip: Clip
     position: float
     """Relative, from 0 to 1."""
-    take: Take | None
-    """None leaves the recording as it is."""
 
     def cut(self, work: Path) -> list[Waveform]:
         """The crop, and behind it that of the original, float32 (samples,)."""
         paths = filter(None, [self.clip.path, self.clip.source_clip])
-        crops = [self._crop(read(work / path)) for path in paths]
-        peak = max(1.0, *(float(np.abs(crop).max()) for crop in crops))
-        return [crop / np.float32(peak) for crop in crops]
+        return [self._crop(read(work / path)) for path in paths]
 
     def _crop(self, waveform: Waveform) -> Waveform:
-        count = CROP_SAMPLES if self.take is None else round(CROP_SAMPLES * self.take.speed)
-        start = int(self.position * max(0, len(waveform) - count))
-        crop = waveform[start : start + count]
-        if self.take is not None:
-            crop = self.take.apply(crop)
-        return fit(crop, CROP_SAMPLES)
+        start = int(self.position * max(0, len(waveform) - CROP_SAMPLES))
+        return fit(waveform[start : start + CROP_SAMPLES], CROP_SAMPLES)
 
 
 @dataclass(frozen=True)
@@ -75,20 +65,17 @@ class Crops:
     """(crops,): whether the next one is its original."""
 
 
-def hear_crops(clips: list[Clip], work: Path, split: Split, *, takes: bool = False) -> Crops:
-    """Cut the crops of a split and ask the teacher, unless that is done; `work` keeps them.
-
-    With `takes` they are takes of each crop instead of the crop as it was recorded.
-    """
+def hear_crops(clips: list[Clip], work: Path, split: Split) -> Crops:
+    """Cut the crops of a split and ask the teacher, unless that is done; `work` keeps them."""
     by_origin: dict[str, list[Clip]] = {}
     for clip in clips:
         if clip.split is split:
             by_origin.setdefault(clip.engine_or_source, []).append(clip)
     chunks: dict[Path, list[Place]] = {}
     for origin, rows in by_origin.items():
-        folder = work / ("takes" if takes else "crops") / origin
+        folder = work / "crops" / origin
         folder.mkdir(parents=True, exist_ok=True)
-        places = choose_places(rows, takes=takes)
+        places = choose_places(rows)
         for start in range(0, len(places), _CHUNK):
             chunks[folder / f"{start:05d}.npz"] = places[start : start + _CHUNK]
     torch.set_num_threads(1)  # chunks are heard side by side
@@ -103,7 +90,7 @@ def hear_crops(clips: list[Clip], work: Path, split: Split, *, takes: bool = Fal
     )
 
 
-def choose_places(rows: list[Clip], *, takes: bool = False) -> list[Place]:
+def choose_places(rows: list[Clip]) -> list[Place]:
     """The places in clips of one engine or source, in random order."""
     origin, first = rows[0].engine_or_source, rows[0]
     rng = Random(f"{SEED} crops {origin}")
@@ -113,9 +100,7 @@ def choose_places(rows: list[Clip], *, takes: bool = False) -> list[Place]:
         chosen = rows * _COPY_CROPS.get(origin, 1)
     else:
         chosen = rng.sample(rows, _SPOKEN_CROPS)
-    if takes:
-        return [Place(clip, rng.random(), draw_take(rng)) for clip in chosen * _TAKES]
-    return [Place(clip, rng.random(), None) for clip in chosen]
+    return [Place(clip, rng.random()) for clip in chosen]
 
 
 def _hear_chunk(path: Path, places: list[Place], *, teacher: Teacher, work: Path) -> Crops:
@@ -134,8 +119,7 @@ def _hear(places: list[Place], teacher: Teacher, work: Path) -> Crops:
         origins += [place.clip.engine_or_source, ""][: len(crops)]
         copies += [len(crops) > 1, False][: len(crops)]
     waveforms = np.stack(cut)
-    with torch.autocast("cpu", torch.bfloat16):
-        frames = [teacher(part).half() for part in torch.split(torch.from_numpy(waveforms), _BATCH)]
+    frames = [teacher(part).half() for part in torch.split(torch.from_numpy(waveforms), _BATCH)]
     return Crops(
         samples=np.asarray(waveforms * (2**15 - 1), np.int16),
         frames=torch.cat(frames).numpy(),

@@ -56,7 +56,7 @@ def parse_options() -> Options:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="folder for data and results")
-    parser.add_argument("--steps", type=int, default=9000, help="optimiser steps of the first part")
+    parser.add_argument("--steps", type=int, default=9000, help="optimiser steps")
     parser.add_argument(
         "--until", type=Stage, choices=list(Stage), default=Stage.RELEASE, help="last stage to run"
     )
@@ -75,9 +75,8 @@ def make(options: Options) -> None:
         clips = build_corpus(work)
     if options.reach(Stage.CROPS):
         crops, check = (hear_crops(clips, work, s) for s in (Split.TRAIN, Split.VALIDATION))
-        takes = hear_crops(clips, work, Split.TRAIN, takes=True)
     if options.reach(Stage.TRAINING):
-        train(crops, takes, check, work, options.steps)
+        train(crops, check, work, options.steps)
     if options.reach(Stage.PACKAGE):
         package = make_package(clips, work)
     if options.reach(Stage.EVALUATION):

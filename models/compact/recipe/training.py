@@ -19,7 +19,6 @@ from torch.nn import functional
 from torch.optim import AdamW
 from torch.utils.data import DataLoader
 
-from augment import draw_line
 from batches import Batch, Batches
 from crops import Crops
 from edge_detect.rates import equal_error_rate
@@ -27,6 +26,7 @@ from encoder import ENCODER_FOLDER, Prediction, Student, log_spectrum, normalise
 from sources import ENGINES, SEED
 
 _THREADS = 2
+_PEAK_RATE = 1e-3
 _LABEL_RATE_FACTOR = 5
 """The linear layer of the labels starts far from its scale."""
 _WARMUP_STEPS = 50
@@ -82,111 +82,46 @@ class Progress:
     """Of their engines against their real speech, by the logit of the labels."""
 
 
-@dataclass(frozen=True)
-class Learning:
-    """The first part of the training: the rate falls to zero."""
-
-    steps: int
-    folder: str = "training"
-    peak: float = 1e-3
-    first: int = 0
-
-    def rate(self, step: int) -> float:
-        """Relative to the peak: a linear warm-up, then half a cosine down to zero."""
-        if step < _WARMUP_STEPS:
-            return (step + 1) / _WARMUP_STEPS
-        part = (step - _WARMUP_STEPS) / max(1, self.steps - _WARMUP_STEPS)
-        return 0.5 * (1 + math.cos(math.pi * part))
-
-    def kept(self, step: int) -> float:
-        """How much of the average stays: less at the start, when it is still far from the end."""
-        return min(_EMA_DECAY, step / (step + 10))
-
-
-@dataclass(frozen=True)
-class Settling:
-    """The last part: at a rate that stays, about one place, and the average is of all of it but
-    its beginning. Such a mean lies in the middle of what does as well, and holds better for what
-    was never met."""
-
-    first: int
-    """Steps that were taken before."""
-    steps: int = 4000
-    folder: str = "settling"
-    peak: float = 4e-4
-    begin: int = 1000
-    """Steps that the average is not of."""
-
-    def rate(self, step: int) -> float:
-        """Relative to the peak, after the linear warm-up."""
-        return min(1.0, (step + 1) / _WARMUP_STEPS)
-
-    def kept(self, step: int) -> float:
-        """How much of the average stays: the mean of so many steps, and nothing up to then."""
-        counted = max(0, step - self.begin)
-        return counted / (counted + 1)
-
-
-def train(crops: Crops, takes: Crops, check: Crops, work: Path, steps: int) -> Path:
-    """Train for `steps` optimiser steps on the crops, then on the takes, or go on from the last
-    checkpoint; returns the folder of the averaged encoder. `check` are crops of the validation
-    rows, for the log alone."""
+def train(crops: Crops, check: Crops, work: Path, steps: int) -> Path:
+    """Train for `steps` optimiser steps, or go on from the last checkpoint; returns the folder
+    of the averaged encoder. `check` are crops of the validation rows, for the log alone."""
     folder = work / ENCODER_FOLDER
     if not (folder / "model.safetensors").exists():
         torch.set_num_threads(_THREADS)
-        learned = Trainer(Batches(crops), check, work, Learning(steps))
-        learned.run()
-        settled = Trainer(Batches(takes, draw_line), check, work, Settling(steps), learned.averaged)
-        settled.run()
-        save_encoder(settled.averaged.encoder, folder)
+        torch.manual_seed(SEED)
+        trainer = Trainer(crops, check, work, steps)
+        trainer.run()
+        save_encoder(trainer.averaged.encoder, folder)
     return folder
 
 
 class Trainer:
-    """The model, its average and its optimiser, at some step of a part of the training."""
+    """The model, its moving average and its optimiser, at some step."""
 
-    def __init__(
-        self,
-        batches: Batches,
-        check: Crops,
-        work: Path,
-        part: Learning | Settling,
-        begun: Student | None = None,
-    ) -> None:
-        """`begun` has the weights to start from instead of random ones."""
-        torch.manual_seed(SEED)
-        self._folder = work / part.folder
+    def __init__(self, crops: Crops, check: Crops, work: Path, steps: int) -> None:
+        self._folder = work / "training"
         self._folder.mkdir(exist_ok=True)
-        self._part = part
+        self._steps = steps
         self._step = 0
         self._model = Student()
-        if begun is not None:
-            self._model.load_state_dict(begun.state_dict())
         self._compiled = torch.compile(self._model)  # 1.3 times as fast, and the same parameters
         self.averaged = copy.deepcopy(self._model).requires_grad_(False)
-        self._optimizer = _make_optimizer(self._model, part.peak)
-        self._batches = batches
-        self._pooled_deviation = torch.from_numpy(batches.pooled_deviation())
+        self._optimizer = _make_optimizer(self._model)
+        self._batches = Batches(crops)
+        self._pooled_deviation = torch.from_numpy(self._batches.pooled_deviation())
         self._check = check
         if self._checkpoint.exists():
             self._load()
 
     def run(self) -> None:
         """Take the remaining steps."""
-        first, steps = self._part.first, self._part.steps
-        indices = range(first + self._step, first + steps)
-        loader = DataLoader(
-            self._batches,
-            batch_size=None,
-            sampler=indices,
-            num_workers=1,
-            generator=torch.Generator(),  # its own: a run that goes on draws what it would have
-        )
+        indices = range(self._step, self._steps)
+        loader = DataLoader(self._batches, batch_size=None, sampler=indices, num_workers=1)
         started = time.monotonic()
         losses: list[dict[str, float]] = []
         for batch in loader:
             losses.append(self._take_step(batch))
-            if self._step % _CHECK_EVERY == 0 or self._step == steps:
+            if self._step % _CHECK_EVERY == 0 or self._step == self._steps:
                 minutes = round((time.monotonic() - started) / 60, 2)
                 means = {name: fmean(step[name] for step in losses) for name in losses[0]}
                 self._log(Progress(self._step, minutes, means, *self._validate()))
@@ -197,10 +132,10 @@ class Trainer:
         """One optimiser step; returns the losses by name."""
         self._model.train()
         for group in self._optimizer.param_groups:
-            group["lr"] = group["peak"] * self._part.rate(self._step)
+            group["lr"] = group["peak"] * learning_rate(self._step, self._steps)
         losses = self._losses(batch)
         self._optimizer.zero_grad()
-        losses.weighed(self._part.first + self._step).backward()  # type: ignore[no-untyped-call]
+        losses.weighed(self._step).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), _CLIP_NORM)
         self._optimizer.step()
         self._step += 1
@@ -221,8 +156,8 @@ class Trainer:
 
     @torch.no_grad()
     def _average(self) -> None:
-        """Move the average towards the weights."""
-        decay = self._part.kept(self._step)
+        """Move the average towards the weights, faster at the start, when they are still far."""
+        decay = min(_EMA_DECAY, self._step / (self._step + 10))
         pairs = zip(self.averaged.parameters(), self._model.parameters(), strict=True)
         for mean, weight in pairs:
             mean.lerp_(weight, 1 - decay)
@@ -268,7 +203,6 @@ class Trainer:
             "model": self._model.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimizer": self._optimizer.state_dict(),
-            "random": torch.get_rng_state(),
         }
         part = self._checkpoint.with_suffix(".part")
         torch.save(state, part)
@@ -280,16 +214,15 @@ class Trainer:
         self._model.load_state_dict(state["model"])
         self.averaged.load_state_dict(state["averaged"])
         self._optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["random"])
 
 
-def _make_optimizer(model: Student, peak: float) -> AdamW:
+def _make_optimizer(model: Student) -> AdamW:
     """AdamW with a faster group for the labels; `peak` is the group's own learning rate."""
     labels = list(model.spoof.parameters())
     rest = [*model.encoder.parameters(), *model.heard.parameters(), *model.spectrum.parameters()]
     groups = (
-        {"params": labels, "peak": peak * _LABEL_RATE_FACTOR},
-        {"params": rest, "peak": peak},
+        {"params": labels, "peak": _PEAK_RATE * _LABEL_RATE_FACTOR},
+        {"params": rest, "peak": _PEAK_RATE},
     )
     return AdamW(groups, weight_decay=_WEIGHT_DECAY)
 
@@ -302,3 +235,10 @@ def label_loss(logits: Tensor) -> Tensor:
     ordered = functional.softplus(real - copied).mean()
     apart = functional.softplus(_MARGIN + real[:, None] - copied).mean()
     return 0.5 * labels + ordered + 0.5 * apart
+
+
+def learning_rate(step: int, steps: int) -> float:
+    """Relative to the peak: a linear warm-up, then half a cosine down to zero."""
+    if step < _WARMUP_STEPS:
+        return (step + 1) / _WARMUP_STEPS
+    return 0.5 * (1 + math.cos(math.pi * (step - _WARMUP_STEPS) / max(1, steps - _WARMUP_STEPS)))

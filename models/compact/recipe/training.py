@@ -116,7 +116,13 @@ class Trainer:
     def run(self) -> None:
         """Take the remaining steps."""
         indices = range(self._step, self._steps)
-        loader = DataLoader(self._batches, batch_size=None, sampler=indices, num_workers=1)
+        loader = DataLoader(
+            self._batches,
+            batch_size=None,
+            sampler=indices,
+            num_workers=1,
+            generator=torch.Generator(),  # its own: a run that goes on draws what it would have
+        )
         started = time.monotonic()
         losses: list[dict[str, float]] = []
         for batch in loader:
@@ -203,6 +209,7 @@ class Trainer:
             "model": self._model.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimizer": self._optimizer.state_dict(),
+            "random": torch.get_rng_state(),
         }
         part = self._checkpoint.with_suffix(".part")
         torch.save(state, part)
@@ -214,6 +221,7 @@ class Trainer:
         self._model.load_state_dict(state["model"])
         self.averaged.load_state_dict(state["averaged"])
         self._optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["random"])
 
 
 def _make_optimizer(model: Student) -> AdamW:

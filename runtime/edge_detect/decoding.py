@@ -46,6 +46,9 @@ FFMPEG_FORMATS = (
 # Containers round their declared duration to a packet or a video frame.
 DURATION_TOLERANCE_SECONDS = 0.1
 
+# Of eight or more, PyAV reads one that isn't there.
+MOST_PLANES = 7
+
 # libsndfile's SF_COUNT_MAX: the header doesn't say how many frames there are.
 OPEN_LENGTH = 2**63 - 1
 
@@ -278,13 +281,19 @@ def piece_of(frames: list[Any], container: Any, stream: Any) -> Decoded:
         rate,
         frames[0].layout.nb_channels,
     )
-    mono = [to_mono(frame.to_ndarray().T.astype(np.float32, copy=False)) for frame in frames]
+    mono = [to_mono(samples_of(frame)) for frame in frames]
     return Decoded(concatenate(mono), rate, complete=True, encoding=encoding)
+
+
+def samples_of(frame: Any) -> Waveform:
+    """Those of one of FFmpeg's frames of float32, (samples, channels)."""
+    samples: Waveform = frame.to_ndarray()
+    return samples.T if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels)
 
 
 @dataclass(frozen=True)
 class Packet:
-    """A packet's audio frames as planar float32 at the stream's rate."""
+    """A packet's audio frames as float32 at the stream's rate."""
 
     frames: list[Any]
     broken: bool
@@ -295,15 +304,28 @@ def decoded_packets(container: Any, stream: Any) -> Iterator[Packet]:
     """Decode packet by packet; a broken one is passed over."""
     import av
 
-    to_float = av.AudioResampler(format="fltp")
-    for packet in container.demux(stream):
+    planar, packed = (av.AudioResampler(format=name) for name in ("fltp", "flt"))
+    for packet in demuxed(container, stream):
         try:
             decoded = packet.decode()
-        except av.error.InvalidDataError:
+        except av.error.FFmpegError:  # decoders have many words for what they can't make sense of
             yield Packet([], broken=True)
             continue
-        frames = [converted for frame in decoded for converted in to_float.resample(frame)]
+        frames: list[Any] = []
+        for frame in decoded:
+            many = frame.layout.nb_channels > MOST_PLANES
+            frames += (packed if many else planar).resample(frame)
         yield Packet(frames, packet.is_corrupt)
+
+
+def demuxed(container: Any, stream: Any) -> Iterator[Any]:
+    """The stream's packets, then the empty one that flushes the decoder."""
+    while True:
+        try:
+            yield from container.demux(stream)
+            return
+        except IndexError:  # PyAV's, at a packet of a stream that was not there at first
+            continue
 
 
 def declared_seconds(container: Any, stream: Any) -> float | None:

@@ -138,6 +138,34 @@ def test_broken_frames_amid_an_mp3_are_passed_over(
     assert around.max() > 0.9 * np.square(waveform[-5 * RATE : -RATE]).sum()
 
 
+@pytest.mark.parametrize("ending", ["m4a", "aac"])
+@pytest.mark.parametrize("value", [0x00, 0xFF])
+def test_broken_packets_amid_aac_are_passed_over(
+    tmp_path: Path, speech: Waveform, ending: str, value: int
+) -> None:
+    long = np.resize(speech, 20 * RATE)
+    content = bytearray(write_with_ffmpeg(tmp_path / f"a.{ending}", long, "aac").read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 2_000] = bytes([value]) * 2_000
+    with pytest.warns(errors.TruncatedAudio, match="damaged or cut off"):
+        waveform = load_audio(bytes(content), RATE)
+    assert 0.9 < len(waveform) / len(long) < 1.01
+
+
+@pytest.mark.parametrize(
+    ("ending", "codec", "layout"),
+    [("m4a", "aac", "5.1"), ("m4a", "aac", "7.1"), ("ogg", "libopus", "7.1"),
+     ("mka", "pcm_s16le", "hexadecagonal")],
+)  # fmt: skip
+def test_surround_sound_is_read(
+    tmp_path: Path, speech: Waveform, ending: str, codec: str, layout: str
+) -> None:
+    path = write_with_ffmpeg(tmp_path / f"a.{ending}", speech, codec, layout=layout)
+    waveform = load_audio(path, RATE)
+    assert len(waveform) == pytest.approx(len(speech), abs=0.06 * RATE)
+    assert similarity(waveform, speech) > 0.98
+
+
 @pytest.fixture
 def swelling_mp3(tmp_path: Path) -> Path:
     """20 s at a variable bit rate, low for the first half."""

@@ -152,6 +152,22 @@ def test_broken_packets_amid_aac_are_passed_over(
     assert 0.9 < len(waveform) / len(long) < 1.01
 
 
+def test_a_stream_that_comes_later_is_passed_over(tmp_path: Path, speech: Waveform) -> None:
+    long = np.resize(speech, 20 * RATE)
+    path = write_with_ffmpeg(tmp_path / "a.flv", long, "aac", rate=44_100)
+    content = bytearray(path.read_bytes())
+    tags, tag = [], 13  # behind the header
+    while tag < len(content):
+        tags.append(tag)
+        tag += 15 + int.from_bytes(content[tag + 1 : tag + 4], "big")
+    for tag in tags[len(tags) // 2 : len(tags) // 2 + 3]:
+        assert content[tag] == 8, "audio"
+        content[tag] = 9  # video, of which the header says nothing
+    with pytest.warns(errors.TruncatedAudio, match="damaged or cut off"):
+        waveform = load_audio(bytes(content), RATE)
+    assert 0.98 < len(waveform) / len(long) < 1
+
+
 @pytest.mark.parametrize(
     ("ending", "codec", "layout"),
     [("m4a", "aac", "5.1"), ("m4a", "aac", "7.1"), ("ogg", "libopus", "7.1"),

@@ -30,6 +30,10 @@ BLOCK_FRAMES = 4096
 # soundfile seeks behind every block, and in an MP3 a seek costs the more the later it is.
 MP3_BLOCK_FRAMES = 16 * BLOCK_FRAMES
 
+# libsndfile ends at a broken frame of a FLAC, and of an MP3 where more than a kilobyte is broken;
+# FFmpeg passes it over.
+ENDED_AT_BREAKS = ("MP3", "FLAC")
+
 # FFmpeg's frames are often 10 ms; what comes after the decoder costs as much for one as for many.
 FFMPEG_PIECE_SAMPLES = 32_768
 
@@ -136,7 +140,7 @@ def decode_with_libsndfile(sound: soundfile.SoundFile, file: BinaryIO) -> Iterat
     while len(block := read_block(sound)):
         yield Decoded(to_mono(block), sound.samplerate, complete=True, encoding=encoding)
         frames += len(block)
-    if frames < sound.frames and sound.format == "MP3":
+    if frames < sound.frames and sound.format in ENDED_AT_BREAKS:
         for piece in behind_break(file, sound.samplerate, frames):
             yield piece
             frames += len(piece.samples)
@@ -149,10 +153,7 @@ def decode_with_libsndfile(sound: soundfile.SoundFile, file: BinaryIO) -> Iterat
 
 
 def behind_break(file: BinaryIO, sample_rate: int, frames: int) -> Iterator[Decoded]:
-    """What FFmpeg reads of an MP3 behind its first `frames`, where libsndfile gave up.
-
-    libsndfile ends at frames that are broken over more than a kilobyte; FFmpeg passes them over.
-    """
+    """What FFmpeg reads of a file behind its first `frames`, where libsndfile gave up."""
     file.seek(0)
     passed = 0
     with suppress(UnsupportedAudio):

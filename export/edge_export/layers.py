@@ -173,14 +173,7 @@ class StandardOperators:
 
     def position(self, block: Block, hidden: Value, layer: Conv1d) -> Value:
         [kernel] = layer.kernel_size
-        turned = block.node("Transpose", hidden, perm=[0, 2, 1])
-        clip = block.node("Unsqueeze", turned, block.ints(2))  # (batch, width, 1, F)
-        weight = block.floats(array(layer.weight)[:, :, np.newaxis])
-        pads = [0, kernel // 2, 0, (kernel - 1) // 2]
-        bias = block.floats(array(layer.bias))
-        result = block.node("Conv", clip, weight, bias, group=layer.groups, pads=pads)
-        result = block.node("Squeeze", result, block.ints(2))
-        return block.node("Transpose", result, perm=[0, 2, 1])
+        return grouped(block, hidden, layer, [0, kernel // 2, 0, (kernel - 1) // 2])
 
     def attention(
         self, block: Block, query: Value, key: Value, value: Value, shape: Shape
@@ -216,6 +209,12 @@ class FastOperators(StandardOperators):
         image = block.node("Transpose", pointwise(block, image, narrow), perm=[0, 2, 3, 1])
         return block.node("Reshape", image, block.ints(-1, narrow.out_features))
 
+    def position(self, block: Block, hidden: Value, layer: Conv1d) -> Value:
+        """Padded before it: onnxruntime computes frames beside a padding of its own one by one."""
+        [kernel] = layer.kernel_size
+        padded = block.node("Pad", hidden, block.ints(0, kernel // 2, 0, 0, (kernel - 1) // 2, 0))
+        return grouped(block, padded, layer, [0, 0, 0, 0])
+
     def attention(
         self, block: Block, query: Value, key: Value, value: Value, shape: Shape
     ) -> Value:
@@ -223,6 +222,18 @@ class FastOperators(StandardOperators):
         clips = [block.node("Reshape", t, shape.frames) for t in (query, key, value)]
         seen = block.node("MultiHeadAttention", *clips, domain=MICROSOFT, num_heads=shape.heads)
         return block.node("Reshape", seen, block.ints(-1, shape.width))
+
+
+def grouped(block: Block, hidden: Value, layer: Conv1d, pads: list[int]) -> Value:
+    """A convolution in groups over the frames of (batch, F, width)."""
+    image = block.node("Unsqueeze", hidden, block.ints(1))
+    image = block.node("Transpose", image, perm=[0, 3, 1, 2])  # (batch, width, 1, F)
+    weight, bias = (
+        block.floats(array(layer.weight)[:, :, np.newaxis]),
+        block.floats(array(layer.bias)),
+    )
+    image = block.node("Conv", image, weight, bias, group=layer.groups, pads=pads)
+    return block.node("Squeeze", block.node("Transpose", image, perm=[0, 2, 3, 1]), block.ints(1))
 
 
 def pointwise(block: Block, image: Value, layer: Linear) -> Value:

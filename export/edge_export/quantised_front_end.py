@@ -1,13 +1,13 @@
 """Wav2Vec2's front end in 8-bit integers: waveform (batch, samples) to frames (batch, F, channels).
 
 All convolutions but the first, whose input is one channel, are products of u8 activations by s8
-weights. Activations are (batch, time, channels), so that a window is a row. One scale for loud and
-quiet moments alike would lose the quiet ones: each window has a scale of its own, so that a frame
-is the same in whatever chunk and batch it is computed.
+weights. Activations are (batch, time, channels), so that the moments of one stride are a row. One
+scale for loud and quiet moments alike would lose the quiet ones: each row has a scale of its own,
+so that a frame is the same in whatever chunk and batch it is computed.
 """
 
 from collections.abc import Sequence
-from functools import partial
+from functools import partial, reduce
 from typing import cast
 
 import numpy as np
@@ -15,16 +15,18 @@ from torch.nn import Conv1d, LayerNorm, Module
 
 from edge_export.blocks import Block, Value
 from edge_export.encoder import Encoder
-from edge_export.front_end import Frames, first_windows, folded_group_norm
-from edge_export.integers import integer_product, window_places
+from edge_export.front_end import Frames, first_windows, folded_group_norm, spacing
+from edge_export.integers import integer_product
 from edge_export.layers import activation, array, layer_norm
-from edge_export.rounding import RoundedWeights
+from edge_export.rounding import RoundedWeight, RoundedWeights
 
 ZERO, ABOVE = 64, 191
-"""The zero point, which all windows have, and the levels above it: activations lie mostly there."""
+"""The zero point, which all rows have, and the levels above it: activations lie mostly there."""
 
 SILENCE = 1e-30
-"""A window of zeros spans nothing."""
+"""A row of zeros spans nothing."""
+
+TO_THE_END = 2**31 - 1
 
 
 def quantised_frame_builder(
@@ -53,7 +55,10 @@ def first_weight(block: Block, waveform: Value, encoder: Encoder) -> Value:
 def quantised_frames(
     block: Block, waveform: Value, first: Value, encoder: Encoder, weights: RoundedWeights
 ) -> Value:
-    """(batch, samples) -> (batch, F, channels), of the clip or a part of it."""
+    """(batch, samples) -> (batch, F, channels), of the clip or a part of it.
+
+    The samples are those that F frames see and `samples_behind` more.
+    """
     layers = cast(Sequence[Module], encoder.model.feature_extractor.conv_layers)
     windows = first_windows(block, waveform, cast(Conv1d, layers[0].conv))
     hidden = block.node("MatMul", block.node("Transpose", windows, perm=[0, 2, 1]), first)
@@ -64,43 +69,64 @@ def quantised_frames(
     return hidden
 
 
+def samples_behind(encoder: Encoder) -> int:
+    """Which `quantised_frames` asks for behind those that its frames see.
+
+    They fill up each layer's rows, and no frame hangs on them by more than a row's scale.
+    """
+    kernels, strides = encoder.config.conv_kernel, encoder.config.conv_stride
+    moments = 0  # that F frames need beside those which are a multiple of F
+    for kernel, stride in reversed([*zip(kernels, strides, strict=True)][1:]):
+        moments = stride * (moments + len(row_widths(kernel, stride)) - 1)
+    _, overlap = spacing(encoder)
+    return (moments - 1) * strides[0] + kernels[0] - overlap
+
+
 def quantised_convolution(
     block: Block, hidden: Value, layer: Conv1d, weights: RoundedWeights
 ) -> Value:
-    """(batch, T, in) -> (batch, T', out), in u8 by s8.
+    """(batch, T, in) -> (batch, T', out), in u8 by s8; T is a multiple of the stride.
 
-    A window's levels are its values by what they span, by which the product is put right.
+    A window begins with a row and ends within one of the next: its first taps are a product of the
+    former, the others of the latter, and no moment is there twice. A row's levels are its values by
+    what they span, by which the products are put right.
     """
-    windows = windows_of(block, hidden, layer)
-    span = span_of(block, windows)
+    [kernel], [stride] = layer.kernel_size, layer.stride
+    rows = block.node("Reshape", hidden, block.ints(0, -1, stride * layer.in_channels))
+    span = span_of(block, rows)
     factor = block.node("Div", block.floats(np.array(ABOVE)), span)
     one, zero = block.floats(np.array(1)), block.weight(np.array(ZERO, np.uint8))
-    levels = block.node("QuantizeLinear", block.node("Mul", windows, factor), one, zero)
+    levels = block.node("QuantizeLinear", block.node("Mul", rows, factor), one, zero)
     scale = block.floats(np.array(1 / ABOVE))
-    product = integer_product(block, levels, scale, zero, weights[layer])
-    result = block.node("Mul", product, span)
-    if layer.bias is None:
-        return result
-    return block.node("Add", result, block.floats(array(layer.bias)))
+    widths = [moments * layer.in_channels for moments in row_widths(kernel, stride)]
+    ends = np.cumsum(widths)
+    products = []
+    for i, (width, end) in enumerate(zip(widths, ends, strict=True)):
+        last = i + 1 - len(widths) or TO_THE_END
+        seen = block.node(
+            "Slice", levels, block.ints(i, 0), block.ints(last, width), block.ints(1, 2)
+        )
+        taps = RoundedWeight(weights[layer].levels[end - width : end], weights[layer].scale)
+        product = integer_product(block, seen, scale, zero, taps)
+        own = block.node("Slice", span, block.ints(i), block.ints(last), block.ints(1))
+        products.append(block.node("Mul", product, own))
+    if layer.bias is not None:
+        products.append(block.floats(array(layer.bias)))
+    return reduce(partial(block.node, "Add"), products)
 
 
-def windows_of(block: Block, hidden: Value, layer: Conv1d) -> Value:
-    """What the convolution sees: (batch, T, in) -> (batch, T', kernel * in)."""
-    [kernel], [stride] = layer.kernel_size, layer.stride
-    moments = block.node("Squeeze", block.node("Shape", hidden, start=1, end=2))
-    end = block.node("Sub", moments, block.weight(np.array(kernel - 1)))
-    taken = window_places(block, end, stride, kernel)
-    windows = block.node("Gather", hidden, taken, axis=1)  # (batch, T', kernel, in)
-    return block.node("Reshape", windows, block.ints(0, -1, kernel * layer.in_channels))
+def row_widths(kernel: int, stride: int) -> list[int]:
+    """How many moments a window takes of the row that it begins with and of each that follows."""
+    return [min(stride, kernel - begin) for begin in range(0, kernel, stride)]
 
 
-def span_of(block: Block, windows: Value) -> Value:
-    """What the levels above the zero point have to reach in each window: (batch, T', 1), above 0.
+def span_of(block: Block, rows: Value) -> Value:
+    """What the levels above the zero point have to reach in each row: (batch, rows, 1), above 0.
 
     Its largest value, or more where the levels below have to reach further.
     """
-    high = block.node("ReduceMax", windows, block.ints(2))
-    low = block.node("ReduceMin", windows, block.ints(2))
+    high = block.node("ReduceMax", rows, block.ints(2))
+    low = block.node("ReduceMin", rows, block.ints(2))
     below = block.node("Mul", low, block.floats(np.array(-ABOVE / ZERO)))
     return block.node("Max", high, below, block.floats(np.array(SILENCE)))
 

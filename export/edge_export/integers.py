@@ -1,6 +1,4 @@
-"""The product in 8-bit integers that all quantised layers are, and the windows that it takes."""
-
-import numpy as np
+"""The product in 8-bit integers that all quantised layers are."""
 
 from edge_export.blocks import MICROSOFT, Block, Value
 from edge_export.rounding import RoundedWeight
@@ -21,13 +19,3 @@ def integer_product(
         *bias,
         domain=MICROSOFT,
     )
-
-
-def window_places(block: Block, end: Value, stride: int, size: int) -> Value:
-    """Which moments each window takes: int64 (windows, `size`), one starting every `stride`.
-
-    `end` is a scalar: the first moment at which none starts.
-    """
-    starts = block.node("Range", block.weight(np.array(0)), end, block.weight(np.array(stride)))
-    column = block.node("Unsqueeze", starts, block.ints(1))
-    return block.node("Add", column, block.weight(np.arange(size)))

@@ -27,6 +27,7 @@ SILENCE = 1e-30
 """A row of zeros spans nothing."""
 
 TO_THE_END = 2**31 - 1
+"""Of a slice."""
 
 
 def quantised_frame_builder(

@@ -9,7 +9,7 @@ import torch
 from torch.nn import Conv1d
 
 from edge_export.blocks import Array, Block, Value
-from edge_export.integers import integer_product, window_places
+from edge_export.integers import integer_product
 from edge_export.layers import array
 from edge_export.rounding import nearest
 
@@ -32,7 +32,7 @@ def quantised_position(block: Block, hidden: Value, layer: Conv1d) -> Value:
     by_group = block.node("Reshape", levels, block.ints(0, -1, AT_ONCE, groups, width))
     by_group = block.node("Transpose", by_group, perm=[3, 0, 1, 2, 4])
     clips = block.nodes("Split", by_group, outputs=groups, axis=0, num_outputs=groups)
-    taken = window_places(block, block.node("Squeeze", rows), 1, span)
+    taken = seen_blocks(block, rows, span)
     results = []
     for group, clip in enumerate(clips):
         own = slice(group * out, (group + 1) * out)
@@ -47,6 +47,15 @@ def quantised_position(block: Block, hidden: Value, layer: Conv1d) -> Value:
 def blocks_of(kernel: int) -> int:
     """Blocks of AT_ONCE frames that as many neighbouring frames see."""
     return -(-(kernel + AT_ONCE - 1) // AT_ONCE)
+
+
+def seen_blocks(block: Block, rows: Value, span: int) -> Value:
+    """Which blocks each row holds: int64 (rows, span)."""
+    zero, one = block.weight(np.array(0)), block.weight(np.array(1))
+    first = block.node("Range", zero, block.node("Squeeze", rows), one)
+    return block.node(
+        "Add", block.node("Unsqueeze", first, block.ints(1)), block.ints(*range(span))
+    )
 
 
 def padded_clip(block: Block, hidden: Value, frames: Value, rows: Value, kernel: int) -> Value:

@@ -31,7 +31,7 @@ from edge_export.layers import (
     transformer_layer,
 )
 from edge_export.quantisation import Int8Operators
-from edge_export.quantised_front_end import quantised_frame_builder, samples_behind
+from edge_export.quantised_front_end import quantised_front_end
 from edge_export.rounding import round_weights
 
 
@@ -48,9 +48,7 @@ class Recipe:
 def int8_recipe(encoder: Encoder) -> Recipe:
     """The convolutions and the linear layers of the transformer in int8."""
     weights = round_weights(encoder)
-    frames = partial(quantised_frame_builder, weights=weights)
-    front = partial(in_chunks, builder=frames, behind=samples_behind(encoder))
-    return Recipe(Int8Operators(weights), front)
+    return Recipe(Int8Operators(weights), partial(quantised_front_end, weights=weights))
 
 
 RECIPES: dict[str, Callable[[Encoder], Recipe]] = {

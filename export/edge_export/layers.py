@@ -172,8 +172,8 @@ class StandardOperators:
         return narrow
 
     def position(self, block: Block, hidden: Value, layer: Conv1d) -> Value:
-        [kernel] = layer.kernel_size
-        return grouped(block, hidden, layer, [0, kernel // 2, 0, (kernel - 1) // 2])
+        before, behind = margins(layer)
+        return grouped(block, hidden, layer, [0, before, 0, behind])
 
     def attention(
         self, block: Block, query: Value, key: Value, value: Value, shape: Shape
@@ -211,8 +211,8 @@ class FastOperators(StandardOperators):
 
     def position(self, block: Block, hidden: Value, layer: Conv1d) -> Value:
         """Padded before it: onnxruntime computes frames beside a padding of its own one by one."""
-        [kernel] = layer.kernel_size
-        padded = block.node("Pad", hidden, block.ints(0, kernel // 2, 0, 0, (kernel - 1) // 2, 0))
+        before, behind = margins(layer)
+        padded = block.node("Pad", hidden, block.ints(0, before, 0, 0, behind, 0))
         return grouped(block, padded, layer, [0, 0, 0, 0])
 
     def attention(
@@ -224,8 +224,17 @@ class FastOperators(StandardOperators):
         return block.node("Reshape", seen, block.ints(-1, shape.width))
 
 
+def margins(layer: Conv1d) -> tuple[int, int]:
+    """The zeros before and behind a clip, in frames, by which none is lost and none added."""
+    [kernel] = layer.kernel_size
+    return kernel // 2, (kernel - 1) // 2
+
+
 def grouped(block: Block, hidden: Value, layer: Conv1d, pads: list[int]) -> Value:
-    """A convolution in groups over the frames of (batch, F, width)."""
+    """A convolution in groups over time: (batch, F, width) -> (batch, F', width).
+
+    `pads` are those of ONNX for (1, F): zeros before either axis, then behind.
+    """
     image = block.node("Unsqueeze", hidden, block.ints(1))
     image = block.node("Transpose", image, perm=[0, 3, 1, 2])  # (batch, width, 1, F)
     weight, bias = (

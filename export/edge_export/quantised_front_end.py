@@ -15,7 +15,13 @@ from torch.nn import Conv1d, LayerNorm, Module
 
 from edge_export.blocks import Block, Value
 from edge_export.encoder import Encoder
-from edge_export.front_end import Frames, first_windows, folded_group_norm, spacing
+from edge_export.front_end import (
+    Frames,
+    first_windows,
+    folded_group_norm,
+    in_chunks,
+    spacing,
+)
 from edge_export.integers import integer_product
 from edge_export.layers import activation, array, layer_norm
 from edge_export.rounding import RoundedWeight, RoundedWeights
@@ -27,7 +33,15 @@ SILENCE = 1e-30
 """A row of zeros spans nothing."""
 
 TO_THE_END = 2**31 - 1
-"""Of a slice."""
+"""Where a slice ends that goes on to the last row."""
+
+
+def quantised_front_end(
+    block: Block, waveform: Value, encoder: Encoder, weights: RoundedWeights
+) -> Value:
+    """(batch, samples) -> (batch, F, channels), chunk after chunk."""
+    builder = partial(quantised_frame_builder, weights=weights)
+    return in_chunks(block, waveform, encoder, builder, samples_behind(encoder))
 
 
 def quantised_frame_builder(
@@ -100,20 +114,18 @@ def quantised_convolution(
     levels = block.node("QuantizeLinear", block.node("Mul", rows, factor), one, zero)
     scale = block.floats(np.array(1 / ABOVE))
     widths = [moments * layer.in_channels for moments in row_widths(kernel, stride)]
-    ends = np.cumsum(widths)
-    products = []
-    for i, (width, end) in enumerate(zip(widths, ends, strict=True)):
-        last = i + 1 - len(widths) or TO_THE_END
-        seen = block.node(
-            "Slice", levels, block.ints(i, 0), block.ints(last, width), block.ints(1, 2)
+    terms = []
+    for i, (width, end) in enumerate(zip(widths, np.cumsum(widths), strict=True)):
+        start, stop = block.ints(i, 0), block.ints(i + 1 - len(widths) or TO_THE_END, width)
+        seen, own = (
+            block.node("Slice", part, start, stop, block.ints(1, 2)) for part in (levels, span)
         )
         taps = RoundedWeight(weights[layer].levels[end - width : end], weights[layer].scale)
         product = integer_product(block, seen, scale, zero, taps)
-        own = block.node("Slice", span, block.ints(i), block.ints(last), block.ints(1))
-        products.append(block.node("Mul", product, own))
+        terms.append(block.node("Mul", product, own))
     if layer.bias is not None:
-        products.append(block.floats(array(layer.bias)))
-    return reduce(partial(block.node, "Add"), products)
+        terms.append(block.floats(array(layer.bias)))
+    return reduce(partial(block.node, "Add"), terms)
 
 
 def row_widths(kernel: int, stride: int) -> list[int]:

@@ -87,10 +87,10 @@ def cut_bass(s: Response) -> Response:
     return np.asarray(s**2 / (s**2 + math.sqrt(2) * s + 1))
 
 
-def turn_phases(s: Response) -> Response:
+def turn_phases(s: Response, q: float = ALL_PASS_Q) -> Response:
     """An all-pass of the second order: its response (bins,), of magnitude 1, at the corner half a
     turn late."""
-    return np.asarray((s**2 - s / ALL_PASS_Q + 1) / (s**2 + s / ALL_PASS_Q + 1))
+    return np.asarray((s**2 - s / q + 1) / (s**2 + s / q + 1))
 
 
 def through_filter(

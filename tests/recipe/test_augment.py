@@ -1,11 +1,21 @@
 """What a studio or a telephone does to a recording, before training hears it."""
 
+from collections.abc import Callable
 from random import Random
 
 import numpy as np
 import pytest
 
-from augment import compress, denoise, draw_channel, gate
+from augment import (
+    Filter,
+    compress,
+    cut_slowly,
+    denoise,
+    draw_all_pass,
+    draw_channel,
+    draw_low_cut,
+    gate,
+)
 from tests.conftest import Waveform
 
 RATE = 16_000
@@ -47,6 +57,36 @@ def test_a_compressor_lessens_the_distance_of_loud_and_quiet(words: Waveform) ->
     # 40 dB are 20 at a ratio of 2; the floor holds the gain from 30.5 dB below on
     assert ranges[0] == pytest.approx(40, abs=0.5)
     assert ranges[1] == pytest.approx(40 - 30.5 / 2, abs=0.7)
+
+
+@pytest.mark.parametrize("draw", [draw_low_cut, draw_all_pass])
+def test_a_filter_leaves_the_voice_at_its_level(
+    draw: Callable[[Random], Filter], words: Waveform
+) -> None:
+    for seed in range(20):
+        heard = draw(Random(seed)).apply(words)
+        assert heard.shape == words.shape
+        assert level_db(heard, 1.1, 1.4) == pytest.approx(level_db(words, 1.1, 1.4), abs=1.5)
+
+
+def test_a_low_cut_takes_what_lies_below() -> None:
+    rumble = np.sin(2 * np.pi * 10 * np.arange(4 * RATE) / RATE).astype(np.float32)
+    for seed in range(20):
+        filter_ = draw_low_cut(Random(seed))
+        order = 1 if filter_.response is cut_slowly else 2
+        loss = 10 * order * np.log10((10 / filter_.corner_hz) ** 2)
+        assert level_db(filter_.apply(rumble), 1, 3) - level_db(rumble, 1, 3) == pytest.approx(
+            loss, abs=1.0
+        )
+
+
+def test_an_all_pass_changes_no_magnitude(words: Waveform) -> None:
+    for seed in range(20):
+        filter_ = draw_all_pass(Random(seed))
+        frequencies = np.geomspace(10, 8_000, 50)
+        response = filter_.response(1j * frequencies / filter_.corner_hz)
+        assert np.abs(response) == pytest.approx(np.ones(50))
+        assert not np.allclose(filter_.apply(words), words, atol=0.01)
 
 
 def test_a_channel_is_the_same_for_both_of_a_pair(words: Waveform) -> None:

@@ -6,6 +6,7 @@ and its original differ in nothing but the copying.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +19,15 @@ from scipy.fft import irfft, next_fast_len, rfft  # type: ignore[import-untyped]
 from scipy.ndimage import uniform_filter1d  # type: ignore[import-untyped]
 from scipy.signal import fftconvolve  # type: ignore[import-untyped]
 
-from edge_detect.conditions import G722, low_pass, through_ffmpeg
+from edge_detect.conditions import (
+    G722,
+    Response,
+    cut_bass,
+    low_pass,
+    through_ffmpeg,
+    through_filter,
+    turn_phases,
+)
 from waveform import SAMPLE_RATE, Waveform, from_short_time, resample, short_time_spectrum
 
 TELEPHONE_HZ = 3_400
@@ -41,8 +50,24 @@ least this much of every magnitude is left."""
 _LEVEL_SAMPLES, _HOLD_SAMPLES, _RAMP_SAMPLES = 400, 1_600, 160
 """25 ms, 100 ms and 10 ms."""
 _COMPRESSION_FLOOR = 0.03
+_CORNERS_HZ = (20.0, 160.0)
+"""Of the high-passes of microphones and of what stands behind them."""
+_ALL_PASSES_HZ, _ALL_PASS_Q = (80.0, 3_000.0), (0.3, 1.5)
 _EQUALISER_KNOTS = 9
 """Of a response drawn at equal distances from 0 Hz to half the sample rate."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """An analogue filter."""
+
+    response: Callable[[Response], Response]
+    """Of frequency, relative to the corner and imaginary."""
+    corner_hz: float
+
+    def apply(self, waveform: Waveform) -> Waveform:
+        """The waveform (samples,) after the filter."""
+        return through_filter(self.response, self.corner_hz, waveform, SAMPLE_RATE)
 
 
 @dataclass(frozen=True)
@@ -61,6 +86,10 @@ class Channel:
     """Reverberation time (60 dB) of the room; None is a dry recording."""
     response_db: tuple[float, ...] | None
     """Gains of loudspeaker and microphone at equal distances in frequency; None is flat."""
+    low_cut: Filter | None
+    """The high-pass of a microphone or an amplifier, which turns phases as well."""
+    all_pass: Filter | None
+    """What turns phases and does no more."""
     noise_slope: float
     snr_db: float
     denoising: float | None
@@ -84,6 +113,9 @@ class Channel:
             heard = reverberate(heard, self.decay_seconds, rng)
         if self.response_db is not None:
             heard = equalise(heard, self.response_db)
+        for filter_ in (self.low_cut, self.all_pass):
+            if filter_ is not None:
+                heard = filter_.apply(heard)
         heard = heard + noise_for(heard, self.noise_slope, self.snr_db, rng)
         if self.denoising is not None:
             heard = denoise(heard, self.denoising)
@@ -117,6 +149,8 @@ def draw_channel(rng: Random, clean_share: float = CLEAN_SHARE) -> Channel:
         compression=None if clean or rng.random() < 0.75 else rng.uniform(1.3, 4.0),
         gain_db=rng.uniform(-12, 3),
         polarity=rng.choice((-1, 1)),
+        low_cut=None if clean or rng.random() < 0.7 else draw_low_cut(rng),
+        all_pass=None if clean or rng.random() < 0.85 else draw_all_pass(rng),
     )
 
 
@@ -124,6 +158,27 @@ def draw_response(rng: Random) -> tuple[float, ...]:
     """Gains in dB at the knots of an equaliser, of a random size."""
     size = rng.uniform(1, 7)
     return tuple(rng.gauss(0, size) for _ in range(_EQUALISER_KNOTS))
+
+
+def draw_low_cut(rng: Random) -> Filter:
+    """A Butterworth high-pass of the first order, as behind a capacitor, or of the second."""
+    return Filter(rng.choice((cut_slowly, cut_bass)), draw_frequency(rng, _CORNERS_HZ))
+
+
+def draw_all_pass(rng: Random) -> Filter:
+    """An all-pass of the second order."""
+    response = partial(turn_phases, q=rng.uniform(*_ALL_PASS_Q))
+    return Filter(response, draw_frequency(rng, _ALL_PASSES_HZ))
+
+
+def draw_frequency(rng: Random, between_hz: tuple[float, float]) -> float:
+    """Each octave as likely as another."""
+    return math.exp(rng.uniform(*map(math.log, between_hz)))
+
+
+def cut_slowly(s: Response) -> Response:
+    """A high-pass of the first order: its response (bins,), -3 dB at the corner."""
+    return np.asarray(s / (s + 1))
 
 
 def equalise(waveform: Waveform, response_db: tuple[float, ...]) -> Waveform:

@@ -35,6 +35,7 @@ _CLEAN_UNTIL, _MIXED_FROM = 300, 1000
 VOCODER_WEIGHTS = {
     "hifigan": 4.0,
     "melgan": 4.0,
+    "short-vocoder": 4.0,
     "autoencoder": 4.0,
     "world": 3.0,
     "griffin-lim": 2.0,

@@ -22,7 +22,7 @@ from waveform import SAMPLE_RATE, Waveform, read
 
 CROP_SECONDS = 3
 CROP_SAMPLES = CROP_SECONDS * SAMPLE_RATE
-_COPY_CROPS = {"hifigan": 2, "melgan": 2, "autoencoder": 2}
+_COPY_CROPS = {"hifigan": 2, "melgan": 2, "short-vocoder": 2, "autoencoder": 2}
 """Of each copy, with its original; one of those of other vocoders, and of each real clip."""
 _SPOKEN_CROPS = 250
 """Of each engine that speaks by itself."""

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from edge_detect.processor import processor_features
+
 WHEEL = "distillmos"
 _WEIGHTS = "distillmos/weights/distill_mos_v7.pt"
 _HOP, _WINDOW = 160, 320
@@ -31,6 +33,9 @@ _FRAMES = 384
 """Of 20 ms: it hears 7.68 s, and silence behind shorter speech."""
 SAMPLES_A_FRAME = 640
 """Two of its frames are one of the encoder's."""
+_BFLOAT16 = "avx512_bf16" in processor_features()
+"""Where the processor multiplies such numbers it takes half the time, and the answers move by
+4e-5 of their variance."""
 
 
 class Teacher(nn.Module):
@@ -71,6 +76,10 @@ class Teacher(nn.Module):
     @torch.inference_mode()
     def forward(self, waveforms: Tensor) -> Tensor:
         """(batch, samples) at 16 kHz -> (batch, samples / 640, 200); at most 7.68 s."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=_BFLOAT16):
+            return self._hear(waveforms)
+
+    def _hear(self, waveforms: Tensor) -> Tensor:
         peaks = waveforms.abs().amax(dim=1, keepdim=True)
         heard = self._features(waveforms / (peaks + 1e-8))
         silent = self._silence[:, heard.shape[1] :]
@@ -78,7 +87,7 @@ class Teacher(nn.Module):
         normed = self.norm(self.norm_input(features)).transpose(1, 2)
         hidden: Tensor = self.transformer_encoder(self.linear_proj(normed) + self.pe)
         speech = hidden[:, : heard.shape[1] // 2 * 2]
-        return (speech[:, ::2] + speech[:, 1::2]) / 2
+        return (speech[:, ::2] + speech[:, 1::2]).float() / 2
 
 
 def load_teacher(wheels: Path) -> Teacher:

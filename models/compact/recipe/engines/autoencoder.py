@@ -16,20 +16,16 @@ import numpy as np
 import soundfile
 import torch
 from jobs import Job, jobs_from_arguments, run, write_wav
-from numpy.typing import NDArray
+from reconstruction import Schedule, spectral_error, trained
 from torch import Tensor, nn
 from torch.nn import functional
 
 _RATE = 16_000
-_STEPS = 500
-_CROPS, _CROP = 6, 6_400
-"""Crops in a step, and samples of each."""
-_PEAK_RATE = 4e-3
+_SCHEDULE = Schedule(steps=500, crops=6, samples=6_400, peak_rate=4e-3)
 _WIDTH, _MOST_CHANNELS = 16, 128
 _NOISE = 0.02
 """Of the code in training, relative to its deviation: it must hold more than least significant
 digits."""
-_SPECTRA = (256, 512, 1024)
 
 
 @dataclass(frozen=True)
@@ -137,49 +133,19 @@ def _upsample(kind: str, inputs: int, outputs: int, factor: int) -> nn.Module:
 
 def load_autoencoder(index: int, jobs: list[Job]) -> Autoencoder:
     """That of the shape of this number, trained unless its weights lie beside the outputs."""
-    path = Path(jobs[0].out).with_name(f"{index}.pt")
-    model = Autoencoder(SHAPES[index])
-    if not path.exists():
-        train(model, [soundfile.read(job.source, dtype="float32")[0] for job in jobs], index)
-        part = path.with_suffix(".part")
-        torch.save(model.state_dict(), part)
-        part.replace(path)
-    model.load_state_dict(torch.load(path, weights_only=True))
-    return model.eval()
-
-
-def train(model: Autoencoder, clips: list[NDArray[np.float32]], seed: int) -> None:
-    """Teach the model to copy crops of the clips."""
-    rng = np.random.default_rng(seed)
-    optimizer = torch.optim.AdamW(model.parameters())
-    for step in range(_STEPS):
-        for group in optimizer.param_groups:
-            group["lr"] = _PEAK_RATE * (1 - step / _STEPS)
-        crops = []
-        for clip in (clips[i] for i in rng.integers(len(clips), size=_CROPS)):
-            start = rng.integers(len(clip) - _CROP)
-            crops.append(clip[start : start + _CROP])
-        wanted = torch.from_numpy(np.stack(crops))
-        loss = error(model(wanted), wanted)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+    return trained(
+        Autoencoder(SHAPES[index]),
+        Path(jobs[0].out).with_name(f"{index}.pt"),
+        lambda: [soundfile.read(job.source, dtype="float32")[0] for job in jobs],
+        error,
+        _SCHEDULE,
+        seed=index,
+    )
 
 
 def error(made: Tensor, wanted: Tensor) -> Tensor:
-    """Of the samples, and of the magnitudes in three resolutions, plain and logarithmic."""
-    total = 20 * (made - wanted).abs().mean()
-    for size in _SPECTRA:
-        a, b = (
-            torch.stft(
-                x, size, size // 4, window=torch.hann_window(size), return_complex=True
-            ).abs()
-            for x in (made, wanted)
-        )
-        logarithms = torch.log(a + 1e-3) - torch.log(b + 1e-3)
-        total = total + (a - b).abs().mean() / b.mean() + 0.3 * logarithms.abs().mean()
-    return total
+    """Of the samples and of the spectrograms."""
+    return 20 * (made - wanted).abs().mean() + spectral_error(made, wanted)
 
 
 if __name__ == "__main__":

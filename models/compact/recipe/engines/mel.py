@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -12,17 +13,56 @@ from jobs import Job, write_wav
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter  # type: ignore[import-untyped]
 
-_SAMPLE_RATE = 22050
+SAMPLE_RATE = 22050
 _N_FFT = 1024
 _HOP = 256
 _FLOOR = 1e-5
 _OTHER_RATES = (17_000, 19_000, 24_000, 27_000)
 _OWN_RATE_SHARE = 0.5
-_BANDS = librosa.filters.mel(sr=_SAMPLE_RATE, n_fft=_N_FFT, n_mels=80, fmin=0, fmax=8000)
+_BANDS = librosa.filters.mel(sr=SAMPLE_RATE, n_fft=_N_FFT, n_mels=80, fmin=0, fmax=8000)
 _EXACT_SHARE = 0.4
 """Of copies whose mel spectrogram is that of the recording."""
 _MOST_BLUR = (1.2, 1.5)
 """Standard deviations in bands and in frames."""
+_ALTERED_SHARE = 0.5
+"""Of copies by a vocoder whose weights were altered."""
+_NOISE = (0.02, 0.2)
+"""Standard deviation of what is added to a tensor's weights, relative to their own; on these
+vocoders the largest doubles the error of the copy's log-mel spectrogram."""
+_BITS = (None, None, 6, 7)
+
+
+@dataclass(frozen=True)
+class Alteration:
+    """What was done to the weights of a vocoder, so that it leaves traces of its own.
+
+    A trained generator cancels most of what its upsampling leaves in a voice. What it fails to
+    cancel differs from one training to the next, and so it does from one alteration to the next.
+    """
+
+    seed: int
+    noise: float
+    """Standard deviation, relative to that of the weights of a tensor."""
+    bits: int | None
+    """To which the weights are rounded; None leaves them alone."""
+
+    def apply(self, weights: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        """The altered weights of each tensor, of any shape."""
+        rng = np.random.default_rng(self.seed)
+        for weight in weights:
+            noise = rng.standard_normal(weight.shape, np.float32)
+            altered = weight + np.float32(self.noise * weight.std()) * noise
+            if self.bits is not None:
+                step = np.abs(altered).max() / (2 ** (self.bits - 1) - 1)
+                altered = np.round(altered / step) * step
+            yield np.asarray(altered, np.float32)
+
+
+def draw_alteration(rng: Random) -> Alteration | None:
+    """A random alteration, or none."""
+    if rng.random() >= _ALTERED_SHARE:
+        return None
+    return Alteration(rng.getrandbits(32), rng.uniform(*_NOISE), rng.choice(_BITS))
 
 
 def log_mel(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -57,7 +97,7 @@ def copier(
 
     def speak(job: Job, part: Path) -> None:
         rng = Random(Path(job.out).stem)
-        rate = _SAMPLE_RATE if rng.random() < _OWN_RATE_SHARE else rng.choice(_OTHER_RATES)
+        rate = SAMPLE_RATE if rng.random() < _OWN_RATE_SHARE else rng.choice(_OTHER_RATES)
         waveform, _ = librosa.load(job.source, sr=rate)
         copy = vocode(waveform, rng)[: len(waveform)]
         copy = copy / max(1.0, float(np.abs(copy).max()))

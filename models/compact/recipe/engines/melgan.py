@@ -6,6 +6,7 @@ classes, so nothing in it is executed; only its state dictionary is used.
 
 from __future__ import annotations
 
+import copy
 import sys
 from pathlib import Path
 from random import Random
@@ -13,13 +14,13 @@ from random import Random
 import numpy as np
 import torch
 from jobs import jobs_from_arguments, run
-from mel import copier, predicted_mel
+from mel import Alteration, copier, draw_alteration, predicted_mel
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.utils import weight_norm
+from torch.nn.utils import remove_weight_norm, weight_norm
 from torch.nn.utils.weight_norm import WeightNorm
 
-_MODEL = "ttskit/resource/model/melgan.kuangdd.pt"
+MODEL = "ttskit/resource/model/melgan.kuangdd.pt"
 _STAGES = ((512, 256, 8), (256, 128, 8), (128, 64, 2), (64, 32, 2))
 """Input channels, output channels and factor of each upsampling stage: 256 samples a frame."""
 _PAD_FRAMES = 10
@@ -102,18 +103,33 @@ def load_generator(path: Path) -> Generator:
         pickled = torch.load(path, map_location="cpu", weights_only=True)
     generator = Generator()
     generator.load_state_dict(pickled.state_dict())
+    for module in generator.modules():
+        if hasattr(module, "weight_g"):
+            remove_weight_norm(module)
     return generator.eval()
+
+
+@torch.no_grad()
+def altered(generator: Generator, alteration: Alteration) -> Generator:
+    """A copy of the generator with its convolutions' weights altered."""
+    changed = copy.deepcopy(generator)
+    tensors = [parameter for parameter in changed.parameters() if parameter.ndim > 1]
+    weights = alteration.apply(tensor.numpy() for tensor in tensors)
+    for tensor, weight in zip(tensors, weights, strict=True):
+        tensor.copy_(torch.from_numpy(weight))
+    return changed
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    model = load_generator(Path(sys.argv[2]) / _MODEL)
+    model = load_generator(Path(sys.argv[2]) / MODEL)
 
     def vocode(waveform: NDArray[np.float32], rng: Random) -> NDArray[np.float32]:
         """Through the mel spectrogram and back; padded at the end, where MelGAN clicks."""
-        mel = predicted_mel(waveform, rng)
+        mel, alteration = predicted_mel(waveform, rng), draw_alteration(rng)
         mel = np.pad(mel, ((0, 0), (0, _PAD_FRAMES)), constant_values=_SILENCE)
+        generator = altered(model, alteration) if alteration else model
         with torch.inference_mode():
-            return model(torch.from_numpy(mel)[None]).reshape(-1).numpy()
+            return generator(torch.from_numpy(mel)[None]).reshape(-1).numpy()
 
     run(copier(vocode), jobs_from_arguments())

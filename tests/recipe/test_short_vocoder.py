@@ -1,11 +1,15 @@
 """The shortened vocoders that copy speech for the recipe."""
 
 import math
+from pathlib import Path
 
 import melgan
 import numpy as np
 import pytest
+import soundfile
 import torch
+from jobs import Job
+from mel import copier
 from short_vocoder import SHAPES, HifiTrunk, MelganTrunk, Shape, ShortTime, ShortVocoder, SubBands
 from torch.nn import functional
 
@@ -26,6 +30,17 @@ def test_a_copy_is_as_long_as_its_original(shape: Shape) -> None:
         made = ShortVocoder(trunk(shape), shape).eval()(waveforms)
     assert made.shape == waveforms.shape
     assert made.isfinite().all()
+
+
+@pytest.mark.parametrize("broken", [0.0, math.nan])
+def test_a_vocoder_that_makes_no_sound_is_an_error(broken: float, tmp_path: Path) -> None:
+    source = tmp_path / "original.wav"
+    soundfile.write(source, np.zeros(16_000), 16_000)
+    job = Job(str(source), "", 1.0, str(tmp_path / "00001.wav"))
+    speak = copier(lambda waveform, rng: np.full(len(waveform), broken, np.float32))
+    with pytest.raises(ValueError, match="broken"):
+        speak(job, tmp_path / "00001.part")
+    assert list(tmp_path.iterdir()) == [source]
 
 
 @pytest.mark.parametrize("output", [SubBands(8, 4), ShortTime(8, 4), ShortTime(8, 32)], ids=str)

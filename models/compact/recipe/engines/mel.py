@@ -93,6 +93,9 @@ def copier(
 
     Half of the copies are made at another sample rate than the vocoder believes: its traces, which
     stand at fixed frequencies and frame rates, come to lie where those of other vocoders are.
+
+    Raises (when it speaks):
+        ValueError: the copy is silent, or no number.
     """
 
     def speak(job: Job, part: Path) -> None:
@@ -100,7 +103,12 @@ def copier(
         rate = SAMPLE_RATE if rng.random() < _OWN_RATE_SHARE else rng.choice(_OTHER_RATES)
         waveform, _ = librosa.load(job.source, sr=rate)
         copy = vocode(waveform, rng)[: len(waveform)]
-        copy = copy / max(1.0, float(np.abs(copy).max()))
+        peak = float(np.abs(copy).max())
+        if not 0 < peak < np.inf:
+            raise ValueError(
+                f"the copy of {job.source} has a peak of {peak}: its vocoder is broken"
+            )
+        copy = copy / max(1.0, peak)
         write_wav(part, (copy * 32767).astype("<i2").tobytes(), rate)
 
     return speak

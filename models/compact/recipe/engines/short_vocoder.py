@@ -38,8 +38,8 @@ _FACTOR = 8
 """Of each of the first two stages, of either vocoder."""
 _TAPS, _CUTOFF, _BETA = 62, 0.142, 9.0
 """Of the prototype filter of four sub-bands."""
-_MELGAN_LEVEL = 100.0
-"""About the size of MelGAN's hidden values."""
+_MELGAN_LEVEL = 1000.0
+"""Ten times the size of MelGAN's hidden values: about as small as those of HiFi-GAN."""
 
 
 @dataclass(frozen=True)

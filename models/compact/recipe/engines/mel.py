@@ -105,9 +105,7 @@ def copier(
         copy = vocode(waveform, rng)[: len(waveform)]
         peak = float(np.abs(copy).max())
         if not 0 < peak < np.inf:
-            raise ValueError(
-                f"the copy of {job.source} has a peak of {peak}: its vocoder is broken"
-            )
+            raise ValueError(f"the copy of {job.source} peaks at {peak}: its vocoder is broken")
         copy = copy / max(1.0, peak)
         write_wav(part, (copy * 32767).astype("<i2").tobytes(), rate)
 

@@ -53,6 +53,8 @@ _COMPRESSION_FLOOR = 0.03
 _CORNERS_HZ = (20.0, 160.0)
 """Of the high-passes of microphones and of what stands behind them."""
 _ALL_PASSES_HZ, _ALL_PASS_Q = (80.0, 3_000.0), (0.3, 1.5)
+_LOW_CUT_SHARE, _ALL_PASS_SHARE = 0.3, 0.15
+"""Of channels that are not clean."""
 _EQUALISER_KNOTS = 9
 """Of a response drawn at equal distances from 0 Hz to half the sample rate."""
 
@@ -131,9 +133,15 @@ class Channel:
         return np.asarray((heard - heard.mean()) * gain, np.float32)
 
 
-def draw_channel(rng: Random, clean_share: float = CLEAN_SHARE) -> Channel:
-    """A random channel; a share of them is clean but for speed and gain."""
+def draw_channel(
+    rng: Random, clean_share: float = CLEAN_SHARE, turned_share: float = 1.0
+) -> Channel:
+    """A random channel; a share of them is clean but for speed and gain.
+
+    `turned_share` is what share of the filters that turn phases stay in.
+    """
     clean = rng.random() < clean_share
+    turned = 0.0 if clean else turned_share
     return Channel(
         seed=rng.getrandbits(32),
         speed=rng.uniform(SLOWEST, FASTEST),
@@ -149,8 +157,8 @@ def draw_channel(rng: Random, clean_share: float = CLEAN_SHARE) -> Channel:
         compression=None if clean or rng.random() < 0.75 else rng.uniform(1.3, 4.0),
         gain_db=rng.uniform(-12, 3),
         polarity=rng.choice((-1, 1)),
-        low_cut=None if clean or rng.random() < 0.7 else draw_low_cut(rng),
-        all_pass=None if clean or rng.random() < 0.85 else draw_all_pass(rng),
+        low_cut=draw_low_cut(rng) if rng.random() < turned * _LOW_CUT_SHARE else None,
+        all_pass=draw_all_pass(rng) if rng.random() < turned * _ALL_PASS_SHARE else None,
     )
 
 

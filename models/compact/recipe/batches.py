@@ -30,6 +30,8 @@ _BLENDED_SHARE = 0.4
 """Of copies: those in a part of the spectrum only, once they are all there."""
 _WHOLE_UNTIL, _BLENDED_FROM = 1000, 3000
 """Steps: copies are whole at first, and blended as often as they will be from then on."""
+_UNTURNED_UNTIL, _TURNED_FROM = 2500, 4500
+"""Steps: no channel turns phases at first, which are what labels teach first and fast."""
 _CLEAN_UNTIL, _MIXED_FROM = 300, 1000
 """Steps: all channels are clean at first, and as mixed as they will be from then on."""
 VOCODER_WEIGHTS = {
@@ -92,17 +94,19 @@ class Batches(Dataset[Batch]):
         """Draw the crops of one step."""
         rng = Random(f"{SEED} step {step}")
         clean_share = 1 - _risen(step, _CLEAN_UNTIL, _MIXED_FROM) * (1 - CLEAN_SHARE)
+        turned_share = _risen(step, _UNTURNED_UNTIL, _TURNED_FROM)
         blended_share = _risen(step, _WHOLE_UNTIL, _BLENDED_FROM) * _BLENDED_SHARE
         samples = int(rng.choice(SECONDS) * SAMPLE_RATE)
         total = round(BATCH_SECONDS * SAMPLE_RATE / samples)
         pairs = round(_PAIR_SHARE * total / 2)
         heard: list[Heard] = []
         for _ in range(pairs):
-            channel, position = draw_channel(rng, clean_share), rng.random()
+            channel, position = draw_channel(rng, clean_share, turned_share), rng.random()
             for crop in self._draw_pair(rng, blended_share):
                 heard.append(self._hear(crop, channel, position, samples))
         for _ in range(total - 2 * pairs):
-            channel, crop = draw_channel(rng, clean_share), self._crop(_draw(self._others, rng))
+            channel = draw_channel(rng, clean_share, turned_share)
+            crop = self._crop(_draw(self._others, rng))
             heard.append(self._hear(crop, channel, rng.random(), samples))
         stacked = (torch.from_numpy(np.stack(part)) for part in zip(*heard, strict=True))
         waveforms, frames, taught = stacked

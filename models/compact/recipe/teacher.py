@@ -33,7 +33,7 @@ _FRAMES = 384
 """Of 20 ms: it hears 7.68 s, and silence behind shorter speech."""
 SAMPLES_A_FRAME = 640
 """Two of its frames are one of the encoder's."""
-BFLOAT16 = "avx512_bf16" in processor_features()
+_BFLOAT16 = "avx512_bf16" in processor_features()
 """Whether the processor multiplies such numbers: the teacher takes half the time then, and its
 answers move by 4e-5 of their variance."""
 
@@ -76,7 +76,7 @@ class Teacher(nn.Module):
     @torch.inference_mode()
     def forward(self, waveforms: Tensor) -> Tensor:
         """(batch, samples) at 16 kHz -> (batch, samples / 640, 200); at most 7.68 s."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=BFLOAT16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=_BFLOAT16):
             return self._hear(waveforms)
 
     def _hear(self, waveforms: Tensor) -> Tensor:

@@ -24,7 +24,6 @@ from crops import Crops
 from edge_detect.rates import equal_error_rate
 from encoder import ENCODER_FOLDER, Prediction, Student, log_spectrum, normalise, save_encoder
 from sources import ENGINES, SEED
-from teacher import BFLOAT16
 
 _THREADS = 2
 _PEAK_RATE = 1e-3
@@ -151,15 +150,14 @@ class Trainer:
 
     def _losses(self, batch: Batch) -> Losses:
         waveforms = normalise(batch.waveforms)
-        with torch.autocast("cpu", torch.bfloat16, enabled=BFLOAT16):
-            prediction: Prediction = self._compiled(waveforms)
-        error = (prediction.heard.float() - batch.heard)[batch.taught]
+        prediction: Prediction = self._compiled(waveforms)
+        error = (prediction.heard - batch.heard)[batch.taught]
         spectrum = log_spectrum(waveforms, prediction.spectrum.shape[1])
         return Losses(
             frames=error.square().mean(),
             pooled=(error.mean(dim=1) / self._pooled_deviation).square().mean(),
-            labels=label_loss(prediction.spoof_logits[: 2 * batch.pairs].float()),
-            spectrum=functional.mse_loss(prediction.spectrum.float(), spectrum),
+            labels=label_loss(prediction.spoof_logits[: 2 * batch.pairs]),
+            spectrum=functional.mse_loss(prediction.spectrum, spectrum),
         )
 
     @torch.no_grad()

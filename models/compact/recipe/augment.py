@@ -53,6 +53,7 @@ _COMPRESSION_FLOOR = 0.03
 _CORNERS_HZ = (20.0, 160.0)
 """Of the high-passes of microphones and of what stands behind them."""
 _ALL_PASSES_HZ, _ALL_PASS_Q = (80.0, 3_000.0), (0.3, 1.5)
+"""Where phases are turned by half, and how sharply about there."""
 _LOW_CUT_SHARE, _ALL_PASS_SHARE = 0.3, 0.15
 """Of channels that are not clean."""
 _EQUALISER_KNOTS = 9

@@ -30,6 +30,7 @@ _NOISE = (0.02, 0.2)
 """Standard deviation of what is added to a tensor's weights, relative to their own; on these
 vocoders the largest doubles the error of the copy's log-mel spectrogram."""
 _BITS = (None, None, 6, 7)
+"""To which weights are rounded, if they are; each as likely as another."""
 
 
 @dataclass(frozen=True)

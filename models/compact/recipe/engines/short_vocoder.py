@@ -39,7 +39,8 @@ _FACTOR = 8
 _TAPS, _CUTOFF, _BETA = 62, 0.142, 9.0
 """Of the prototype filter of four sub-bands."""
 _MELGAN_LEVEL = 1000.0
-"""Ten times the size of MelGAN's hidden values: about as small as those of HiFi-GAN."""
+"""Makes MelGAN's hidden values, of about 150, as small as HiFi-GAN's; with large ones the first
+steps of the training silence the output for good."""
 
 
 @dataclass(frozen=True)

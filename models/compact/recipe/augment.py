@@ -139,7 +139,7 @@ def draw_channel(
 ) -> Channel:
     """A random channel; a share of them is clean but for speed and gain.
 
-    `turned_share` is what share of the filters that turn phases stay in.
+    `turned_share` is how often phases are turned, relative to the end of the training.
     """
     clean = rng.random() < clean_share
     turned = 0.0 if clean else turned_share

@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter  # type: ignore[import-untyped]
 
 SAMPLE_RATE = 22050
 _N_FFT = 1024
-_HOP = 256
+HOP = 256
 _FLOOR = 1e-5
 _OTHER_RATES = (17_000, 19_000, 24_000, 27_000)
 _OWN_RATE_SHARE = 0.5
@@ -72,7 +72,7 @@ def log_mel(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
     The settings (centred frames, bands to 8 kHz) are those at which both bundled vocoders
     reproduce their input best.
     """
-    magnitude = np.abs(librosa.stft(waveform, n_fft=_N_FFT, hop_length=_HOP))
+    magnitude = np.abs(librosa.stft(waveform, n_fft=_N_FFT, hop_length=HOP))
     return np.log(np.maximum(_BANDS @ magnitude, _FLOOR)).astype(np.float32)
 
 

@@ -21,7 +21,7 @@ import numpy as np
 import onnx
 import torch
 from jobs import Job, jobs_from_arguments, run
-from mel import SAMPLE_RATE, copier, log_mel, predicted_mel
+from mel import HOP, SAMPLE_RATE, copier, log_mel, predicted_mel
 from numpy.typing import NDArray
 from onnx import numpy_helper
 from reconstruction import Schedule, spectral_error, trained
@@ -30,7 +30,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 _SCHEDULE = Schedule(steps=400, crops=4, samples=8_192, peak_rate=1e-3)
-_HOP = 256
 _KERNELS = (3, 7, 11)
 _DILATIONS = (1, 3, 5)
 _SLOPE = 0.1
@@ -170,7 +169,7 @@ class ShortVocoder(nn.Module):
         super().__init__()
         output = {"sub-bands": SubBands, "short-time": ShortTime}[shape.output]
         self.trunk = trunk
-        self.output = output(trunk.channels, _HOP // _FACTOR**shape.stages)
+        self.output = output(trunk.channels, HOP // _FACTOR**shape.stages)
 
     def vocode(self, mel: Tensor) -> Tensor:
         """(batch, 80, frames) -> (batch, 256 * frames)."""

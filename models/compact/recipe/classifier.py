@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 import torch
@@ -23,10 +25,12 @@ from edge_detect.calibration import (
 from edge_detect.manifest import Decision
 from edge_export import export_package
 from encoder import ENCODER_FOLDER, embed, load_encoder
-from head import Head, Labelled, Scores, fit_head, joined, labelled
+from head import Head, Labelled, Scores, error_rates, fit_head, joined, labelled
 from sources import Label, Split
 from views import Features, View, features_of
 from waveform import Waveform
+
+_LOG = logging.getLogger("recipe")
 
 NAME = "compact"
 LICENCE = "MIT (the model); its training audio keeps the licences listed in the model card"
@@ -90,6 +94,9 @@ def fit_calibrated_head(clips: list[Clip], work: Path) -> tuple[Head, Decision]:
     fitted = joined([embeddings.of(train, view) for view in (View.FULL, View.AUGMENTED)])
     unmet = joined([embeddings.of(validation, view) for view in View])
     head, left_out = fit_head(fitted)
+    rates = error_rates(fitted, left_out)
+    named = ", ".join(f"{engine} {rate:.1%}" for engine, rate in rates.items())
+    _LOG.info("EER of left-out training rows: mean %.1f%%; %s", 100 * fmean(rates.values()), named)
     rows = joined([fitted, unmet])
     log_odds = np.concatenate([left_out, head.spoof_log_odds(unmet.features)])
     line, prior = calibrate(log_odds, rows)

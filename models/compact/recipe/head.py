@@ -97,7 +97,7 @@ def fit_head(train: Labelled) -> tuple[Head, Scores]:
     The regularisation is that with the lowest mean of the engines' equal error rates among those.
     """
     tried = [(strength, left_out_log_odds(train, strength)) for strength in _STRENGTHS]
-    strength, log_odds = min(tried, key=lambda one: _mean_error_rate(train, one[1]))
+    strength, log_odds = min(tried, key=lambda one: fmean(error_rates(train, one[1]).values()))
     return _fit(train, strength), log_odds
 
 
@@ -118,16 +118,20 @@ def left_out_log_odds(train: Labelled, strength: float) -> Scores:
     return log_odds / heads
 
 
+def error_rates(rows: Labelled, log_odds: Scores) -> dict[str, float]:
+    """The equal error rate of each engine's rows against all real ones."""
+    judged = {
+        str(engine): ~rows.spoof | (rows.origins == engine)
+        for engine in sorted(set(rows.origins[rows.spoof]))
+    }
+    return {
+        engine: equal_error_rate(~rows.spoof[own], -log_odds[own]).rate
+        for engine, own in judged.items()
+    }
+
+
 def _fit(train: Labelled, strength: float) -> Head:
     scaler = StandardScaler().fit(train.features)
     classifier = LogisticRegression(C=strength, class_weight="balanced", max_iter=2000)
     names = np.where(train.spoof, str(Label.SPOOF), str(Label.BONAFIDE))
     return Head(scaler, classifier.fit(scaler.transform(train.features), names))
-
-
-def _mean_error_rate(rows: Labelled, log_odds: Scores) -> float:
-    engines = sorted(set(rows.origins[rows.spoof]))
-    return fmean(
-        equal_error_rate(~rows.spoof[judged], -log_odds[judged]).rate
-        for judged in (~rows.spoof | (rows.origins == engine) for engine in engines)
-    )

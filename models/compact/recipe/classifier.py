@@ -25,7 +25,7 @@ from edge_detect.calibration import (
 from edge_detect.manifest import Decision
 from edge_export import export_package
 from encoder import ENCODER_FOLDER, embed, load_encoder
-from head import Head, Labelled, Scores, error_rates, fit_head, joined, labelled
+from head import Head, Labelled, Scores, engine_error_rates, fit_head, joined, labelled
 from sources import Label, Split
 from views import Features, View, features_of
 from waveform import Waveform
@@ -94,7 +94,7 @@ def fit_calibrated_head(clips: list[Clip], work: Path) -> tuple[Head, Decision]:
     fitted = joined([embeddings.of(train, view) for view in (View.FULL, View.AUGMENTED)])
     unmet = joined([embeddings.of(validation, view) for view in View])
     head, left_out = fit_head(fitted)
-    rates = error_rates(fitted, left_out)
+    rates = engine_error_rates(fitted.spoof, fitted.origins, left_out)
     named = ", ".join(f"{engine} {rate:.1%}" for engine, rate in rates.items())
     _LOG.info("EER of left-out training rows: mean %.1f%%; %s", 100 * fmean(rates.values()), named)
     rows = joined([fitted, unmet])

@@ -97,7 +97,10 @@ def fit_head(train: Labelled) -> tuple[Head, Scores]:
     The regularisation is that with the lowest mean of the engines' equal error rates among those.
     """
     tried = [(strength, left_out_log_odds(train, strength)) for strength in _STRENGTHS]
-    strength, log_odds = min(tried, key=lambda one: fmean(error_rates(train, one[1]).values()))
+    strength, log_odds = min(
+        tried,
+        key=lambda one: fmean(engine_error_rates(train.spoof, train.origins, one[1]).values()),
+    )
     return _fit(train, strength), log_odds
 
 
@@ -118,16 +121,18 @@ def left_out_log_odds(train: Labelled, strength: float) -> Scores:
     return log_odds / heads
 
 
-def error_rates(rows: Labelled, log_odds: Scores) -> dict[str, float]:
-    """The equal error rate of each engine's rows against all real ones."""
-    judged = {
-        str(engine): ~rows.spoof | (rows.origins == engine)
-        for engine in sorted(set(rows.origins[rows.spoof]))
-    }
-    return {
-        engine: equal_error_rate(~rows.spoof[own], -log_odds[own]).rate
-        for engine, own in judged.items()
-    }
+def engine_error_rates(
+    spoof: NDArray[np.bool_], origins: NDArray[np.str_], log_odds: Scores
+) -> dict[str, float]:
+    """The equal error rate (0 to 1) of each engine's clips against all real ones.
+
+    `spoof`, `origins` and `log_odds`, each (clips,), are as those of `Labelled`.
+    """
+    rates: dict[str, float] = {}
+    for engine in sorted(set(origins[spoof])):
+        judged = ~spoof | (origins == engine)
+        rates[str(engine)] = equal_error_rate(~spoof[judged], -log_odds[judged]).rate
+    return rates
 
 
 def _fit(train: Labelled, strength: float) -> Head:

@@ -6,14 +6,12 @@ import copy
 import json
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import fmean
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 from torch.optim import AdamW
@@ -21,8 +19,8 @@ from torch.utils.data import DataLoader
 
 from batches import Batch, Batches
 from crops import Crops
-from edge_detect.rates import equal_error_rate
 from encoder import ENCODER_FOLDER, Prediction, Student, log_spectrum, normalise, save_encoder
+from head import engine_error_rates
 from sources import ENGINES, SEED
 
 _THREADS = 2
@@ -177,23 +175,14 @@ class Trainer:
         said = torch.cat([part.heard.mean(dim=1) for part in parts])
         wanted = torch.from_numpy(self._batches.standardise(self._check.frames).mean(axis=1))
         errors = ((said - wanted) / self._pooled_deviation).square().mean(dim=1).numpy()
-        scores = -torch.cat([part.spoof_logits for part in parts]).double().numpy()
-        explained = {name: 1 - float(errors[rows].mean()) for name, rows in self._rows()}
-        engines = {engine.name for engine in ENGINES}
-        by_origin = {name: scores[rows] for name, rows in self._rows()}
-        real = np.concatenate([part for name, part in by_origin.items() if name not in engines])
-        return explained, {
-            name: equal_error_rate(
-                np.repeat([True, False], [len(real), len(spoof)]), np.concatenate((real, spoof))
-            ).rate
-            for name, spoof in by_origin.items()
-            if name in engines
+        log_odds = torch.cat([part.spoof_logits for part in parts]).double().numpy()
+        origins = self._check.origins
+        explained = {
+            str(origin): 1 - float(errors[origins == origin].mean())
+            for origin in sorted(set(origins))
         }
-
-    def _rows(self) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-        """Each engine and source of the validation rows, with where its crops are."""
-        for origin in sorted(set(self._check.origins)):
-            yield str(origin), self._check.origins == origin
+        spoof = np.isin(origins, [engine.name for engine in ENGINES])
+        return explained, engine_error_rates(spoof, origins, log_odds)
 
     def _log(self, progress: Progress) -> None:
         with (self._folder / "log.jsonl").open("a") as file:

@@ -25,7 +25,7 @@ CROP_SAMPLES = CROP_SECONDS * SAMPLE_RATE
 _COPY_CROPS = {"hifigan": 2, "melgan": 2, "short-vocoder": 2, "autoencoder": 2}
 """Of each copy, with its original; one of those of other vocoders, and of each real clip."""
 _SPOKEN_CROPS = 250
-"""Of each engine that speaks by itself."""
+"""Of each engine that speaks by itself, at most."""
 _CHECK_CROPS = 60
 """Of each engine and source of the validation rows."""
 _CHUNK = 32
@@ -99,7 +99,7 @@ def choose_places(rows: list[Clip]) -> list[Place]:
     elif first.source_clip or first.label is Label.BONAFIDE:
         chosen = rows * _COPY_CROPS.get(origin, 1)
     else:
-        chosen = rng.sample(rows, _SPOKEN_CROPS)
+        chosen = rng.sample(rows, min(len(rows), _SPOKEN_CROPS))
     return [Place(clip, rng.random()) for clip in chosen]
 
 

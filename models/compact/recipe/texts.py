@@ -223,6 +223,45 @@ GRAMMARS: dict[str, Grammar] = {
         stop="。",
         times_first=True,
     ),
+    # Pinyin, each syllable with its tone, of other sentences than those above.
+    "zh-Latn": Grammar(
+        (
+            "wo3 men5 de5 jing1 li3",
+            "li3 xian1 sheng5",
+            "na4 wei4 si1 ji1",
+            "liang3 ge4 xue2 sheng5",
+            "wang2 a1 yi2",
+            "zhe4 zhi1 xiao3 mao1",
+            "ta1 de5 nü3 er2",
+            "yi4 ming2 ji4 zhe3",
+        ),
+        (
+            "dai4 lai2 le5 yi4 ben3 jiu4 shu1",
+            "he1 wan2 le5 yi4 bei1 re4 cha2",
+            "wang4 ji4 le5 zi4 ji3 de5 mi4 ma3",
+            "chang4 qi3 le5 jia1 xiang1 de5 min2 ge1",
+            "kan4 jian4 san1 sou1 bai2 se4 de5 chuan2",
+            "da3 kai1 chuang1 hu5 wang4 zhe5 yuan3 shan1",
+            "xie3 xia4 le5 dian4 hua4 hao4 ma3",
+            "shuo1 ming2 tian1 bu2 hui4 xia4 xue3",
+        ),
+        (
+            "zai4 gong1 yuan2 men2 kou3",
+            "zai4 tu2 shu1 guan3",
+            "zai4 hui2 jia1 de5 lu4 shang5",
+            "zai4 er4 lou2 ban4 gong1 shi4",
+            "zai4 jiu4 qiao2 xia4 mian5",
+        ),
+        (
+            "zuo2 wan3 jiu3 dian3",
+            "xing1 qi1 ri4",
+            "fang4 xue2 yi3 hou4",
+            "qu4 nian2 qiu1 tian1",
+            "chi1 fan4 de5 shi2 hou5",
+            "mei3 ge4 yue4 chu1",
+        ),
+        times_first=True,
+    ),
     "ja": Grammar(
         (
             "隣の人は",

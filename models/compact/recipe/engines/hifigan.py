@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from random import Random
+from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
 from jobs import jobs_from_arguments, run
-from mel import Alteration, copier, draw_alteration, predicted_mel
+from mel import Alteration, Vocoder, copier, through
 from numpy.typing import NDArray
 from onnx import ModelProto, numpy_helper
 
@@ -33,15 +33,18 @@ def _session(model: ModelProto) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model.SerializeToString(), options)
 
 
-if __name__ == "__main__":
-    graph = onnx.load(f"{sys.argv[2]}/{MODEL}")
+def vocoder(models: Path) -> Vocoder:
+    """Log-mel (80, frames) -> waveform (samples,), by altered weights if it is told to."""
+    graph = onnx.load(models / MODEL)
     unaltered = _session(graph)
 
-    def vocode(waveform: NDArray[np.float32], rng: Random) -> NDArray[np.float32]:
-        """Through the mel spectrogram and back."""
-        mel, alteration = predicted_mel(waveform, rng), draw_alteration(rng)
+    def vocode(mel: NDArray[np.float32], alteration: Alteration | None) -> NDArray[np.float32]:
         session = _session(altered(graph, alteration)) if alteration else unaltered
         (audio,) = session.run(["audio"], {"mel": mel[np.newaxis]})
         return np.asarray(audio, np.float32).reshape(-1)
 
-    run(copier(vocode), jobs_from_arguments())
+    return vocode
+
+
+if __name__ == "__main__":
+    run(copier(through(vocoder(Path(sys.argv[2])))), jobs_from_arguments())

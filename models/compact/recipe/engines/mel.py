@@ -86,6 +86,20 @@ def predicted_mel(waveform: NDArray[np.float32], rng: Random) -> NDArray[np.floa
     return np.asarray(gaussian_filter(mel, blur), np.float32)
 
 
+Vocoder = Callable[[NDArray[np.float32], Alteration | None], NDArray[np.float32]]
+"""Log-mel (80, frames) -> waveform (samples,), by weights altered so."""
+
+
+def through(vocode: Vocoder) -> Callable[[NDArray[np.float32], Random], NDArray[np.float32]]:
+    """Through the mel spectrogram and back, (samples,), half of the time by altered weights."""
+
+    def copied(waveform: NDArray[np.float32], rng: Random) -> NDArray[np.float32]:
+        mel, alteration = predicted_mel(waveform, rng), draw_alteration(rng)
+        return vocode(mel, alteration)
+
+    return copied
+
+
 def copier(
     vocode: Callable[[NDArray[np.float32], Random], NDArray[np.float32]],
 ) -> Callable[[Job, Path], None]:

@@ -1,21 +1,17 @@
-"""MelGAN copy-synthesis with the vocoder that ttskit bundles.
-
-The file is a pickled module. It is read with `weights_only=True` and stand-ins for its two own
-classes, so nothing in it is executed; only its state dictionary is used.
-"""
+"""MelGAN copy-synthesis with the vocoder that ttskit bundles."""
 
 from __future__ import annotations
 
 import copy
 import sys
 from pathlib import Path
-from random import Random
 
 import numpy as np
 import torch
 from jobs import jobs_from_arguments, run
-from mel import Alteration, copier, draw_alteration, predicted_mel
+from mel import HOP, Alteration, Vocoder, copier, through
 from numpy.typing import NDArray
+from pickled import pickled_weights
 from torch import Tensor, nn
 from torch.nn.utils import remove_weight_norm, weight_norm
 from torch.nn.utils.weight_norm import WeightNorm
@@ -74,18 +70,8 @@ class Generator(nn.Module):
         return audio
 
 
-class _Pickled(nn.Module):
-    """Stands in for both classes of the pickle: only its parameters matter."""
-
-
-class _PickledGenerator(_Pickled):
-    pass
-
-
+_OWN = ("melgan.model.generator.Generator", "melgan.model.res_stack.ResStack")
 _TRUSTED = (
-    (_PickledGenerator, "melgan.model.generator.Generator"),
-    (_Pickled, "melgan.model.res_stack.ResStack"),
-    (set, "__builtin__.set"),
     nn.ReflectionPad1d,
     nn.Tanh,
     nn.LeakyReLU,
@@ -99,10 +85,8 @@ _TRUSTED = (
 
 def load_generator(path: Path) -> Generator:
     """The bundled generator in evaluation mode."""
-    with torch.serialization.safe_globals(list(_TRUSTED)):
-        pickled = torch.load(path, map_location="cpu", weights_only=True)
     generator = Generator()
-    generator.load_state_dict(pickled.state_dict())
+    generator.load_state_dict(pickled_weights(path, _OWN, _TRUSTED))
     for module in generator.modules():
         if hasattr(module, "weight_g"):
             remove_weight_norm(module)
@@ -120,16 +104,21 @@ def altered(generator: Generator, alteration: Alteration) -> Generator:
     return changed
 
 
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    model = load_generator(Path(sys.argv[2]) / MODEL)
+def vocoder(models: Path) -> Vocoder:
+    """Log-mel (80, frames) -> waveform (samples,), by altered weights if it is told to."""
+    model = load_generator(models / MODEL)
 
-    def vocode(waveform: NDArray[np.float32], rng: Random) -> NDArray[np.float32]:
-        """Through the mel spectrogram and back; padded at the end, where MelGAN clicks."""
-        mel, alteration = predicted_mel(waveform, rng), draw_alteration(rng)
-        mel = np.pad(mel, ((0, 0), (0, _PAD_FRAMES)), constant_values=_SILENCE)
+    def vocode(mel: NDArray[np.float32], alteration: Alteration | None) -> NDArray[np.float32]:
+        """Padded at the end, where MelGAN clicks."""
+        padded = np.pad(mel, ((0, 0), (0, _PAD_FRAMES)), constant_values=_SILENCE)
         generator = altered(model, alteration) if alteration else model
         with torch.inference_mode():
-            return generator(torch.from_numpy(mel)[None]).reshape(-1).numpy()
+            audio = generator(torch.from_numpy(padded)[None]).reshape(-1).numpy()
+        return np.asarray(audio[: HOP * mel.shape[1]])
 
-    run(copier(vocode), jobs_from_arguments())
+    return vocode
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    run(copier(through(vocoder(Path(sys.argv[2])))), jobs_from_arguments())

@@ -28,11 +28,11 @@ _MADE_SHARE = 0.35
 """Of pairs: copies that are made here, of any recording."""
 _BLENDED_SHARE = 0.4
 """Of copies: those in a part of the spectrum only, once they are all there."""
-_WHOLE_UNTIL, _BLENDED_FROM = 1000, 3000
+_WHOLE_UNTIL, _BLENDED_FROM = 400, 700
 """Steps: copies are whole at first, and blended as often as they will be from then on."""
-_UNTURNED_UNTIL, _TURNED_FROM = 2500, 4500
+_UNTURNED_UNTIL, _TURNED_FROM = 400, 700
 """Steps: no channel turns phases at first, which are what labels teach first and fast."""
-_CLEAN_UNTIL, _MIXED_FROM = 300, 1000
+_CLEAN_UNTIL, _MIXED_FROM = 200, 500
 """Steps: all channels are clean at first, and as mixed as they will be from then on."""
 VOCODER_WEIGHTS = {
     "hifigan": 4.0,

@@ -56,7 +56,7 @@ def parse_options() -> Options:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="folder for data and results")
-    parser.add_argument("--steps", type=int, default=8000, help="optimiser steps")
+    parser.add_argument("--steps", type=int, default=900, help="optimiser steps")
     parser.add_argument(
         "--until", type=Stage, choices=list(Stage), default=Stage.RELEASE, help="last stage to run"
     )

@@ -12,9 +12,9 @@ from statistics import fmean
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim import AdamW
+from torch.optim import AdamW, Muon, Optimizer
 from torch.utils.data import DataLoader
 
 from batches import Batch, Batches
@@ -25,15 +25,17 @@ from sources import ENGINES, SEED
 
 _THREADS = 2
 _PEAK_RATE = 1e-3
+_MATRIX_RATE = 3e-3
+"""Of Muon, in the scale of AdamW's rates."""
 _LABEL_RATE_FACTOR = 5
 """The linear layer of the labels starts far from its scale."""
 _WARMUP_STEPS = 50
 _WEIGHT_DECAY = 0.01
 _CLIP_NORM = 1.0
 _EMA_DECAY = 0.995
-_CHECK_EVERY = 250
+_CHECK_EVERY = 225
 """Steps between checkpoints, each with a look at the validation rows."""
-_FRAMES_SHARE, _POOLED_SHARE, _LABELS_SHARE = 0.5, 1.0, 0.6
+_FRAMES_SHARE, _POOLED_SHARE, _LABELS_SHARE = 0.5, 1.0, 0.2
 """Of the losses, beside one another."""
 _SPECTRUM_STEPS = 500
 """The share of the spectrum's loss falls over these from 1 to the last one."""
@@ -94,7 +96,7 @@ def train(crops: Crops, check: Crops, work: Path, steps: int) -> Path:
 
 
 class Trainer:
-    """The model, its moving average and its optimiser, at some step."""
+    """The model, its moving average and its optimisers, at some step."""
 
     def __init__(self, crops: Crops, check: Crops, work: Path, steps: int) -> None:
         self._folder = work / "training"
@@ -104,7 +106,7 @@ class Trainer:
         self._model = Student()
         self._compiled = torch.compile(self._model)  # 1.3 times as fast, and the same parameters
         self.averaged = copy.deepcopy(self._model).requires_grad_(False)
-        self._optimizer = _make_optimizer(self._model)
+        self._optimizers = _make_optimizers(self._model)
         self._batches = Batches(crops)
         self._pooled_deviation = torch.from_numpy(self._batches.pooled_deviation())
         self._check = check
@@ -135,13 +137,15 @@ class Trainer:
     def _take_step(self, batch: Batch) -> dict[str, float]:
         """One optimiser step; returns the losses by name."""
         self._model.train()
-        for group in self._optimizer.param_groups:
-            group["lr"] = group["peak"] * learning_rate(self._step, self._steps)
+        for optimizer in self._optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak"] * learning_rate(self._step, self._steps)
         losses = self._losses(batch)
-        self._optimizer.zero_grad()
+        self._model.zero_grad()
         losses.weighed(self._step).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), _CLIP_NORM)
-        self._optimizer.step()
+        for optimizer in self._optimizers:
+            optimizer.step()
         self._step += 1
         self._average()
         return {field.name: getattr(losses, field.name).item() for field in fields(losses)}
@@ -197,7 +201,7 @@ class Trainer:
             "step": self._step,
             "model": self._model.state_dict(),
             "averaged": self.averaged.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
             "random": torch.get_rng_state(),
         }
         part = self._checkpoint.with_suffix(".part")
@@ -209,19 +213,53 @@ class Trainer:
         self._step = state["step"]
         self._model.load_state_dict(state["model"])
         self.averaged.load_state_dict(state["averaged"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        for optimizer, its_state in zip(self._optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(its_state)
         torch.set_rng_state(state["random"])
 
 
-def _make_optimizer(model: Student) -> AdamW:
-    """AdamW with a faster group for the labels; `peak` is the group's own learning rate."""
-    labels = list(model.spoof.parameters())
-    rest = [*model.encoder.parameters(), *model.heard.parameters(), *model.spectrum.parameters()]
+class MatrixMuon(Muon):
+    """Muon for the weights of linear layers and of convolutions.
+
+    It takes matrices only: the filters of a convolution, (out, in, width), are one of as many rows
+    as there are filters. Steps are as large as AdamW's (Jordan et al., 2024; Liu et al., 2025).
+    """
+
+    def __init__(self, weights: list[Tensor], peak: float) -> None:
+        self._weights = weights
+        self._matrices = [nn.Parameter(weight.data.flatten(start_dim=1)) for weight in weights]
+        group = {"params": self._matrices, "peak": peak}
+        super().__init__([group], weight_decay=_WEIGHT_DECAY, adjust_lr_fn="match_rms_adamw")
+
+    def step(self) -> None:  # type: ignore[override]
+        """Take a step along the weights' gradients; the matrices share their memory."""
+        for weight, matrix in zip(self._weights, self._matrices, strict=True):
+            matrix.grad = None if weight.grad is None else weight.grad.flatten(start_dim=1)
+        super().step()  # type: ignore[no-untyped-call]
+
+
+def _make_optimizers(model: Student) -> tuple[Optimizer, Optimizer]:
+    """Muon for the encoder's layers; AdamW for its vectors, the first and the positional filters,
+    which see one channel or a few, and for what stands on top, with a faster group for the labels.
+    `peak` is a group's own learning rate."""
+    layers = [layer.weight for layer in model.encoder.modules() if isinstance(layer, nn.Linear)]
+    filters = [
+        layer.weight
+        for layer in model.encoder.feature_extractor.modules()
+        if isinstance(layer, nn.Conv1d) and layer.in_channels > 1
+    ]
+    matrices = [*layers, *filters]
+    taken = {id(weight) for weight in matrices}
+    vectors = [weight for weight in model.encoder.parameters() if id(weight) not in taken]
     groups = (
-        {"params": labels, "peak": _PEAK_RATE * _LABEL_RATE_FACTOR},
-        {"params": rest, "peak": _PEAK_RATE},
+        {"params": list(model.spoof.parameters()), "peak": _PEAK_RATE * _LABEL_RATE_FACTOR},
+        {
+            "params": [*vectors, *model.heard.parameters(), *model.spectrum.parameters()],
+            "peak": _PEAK_RATE,
+        },
     )
-    return AdamW(groups, weight_decay=_WEIGHT_DECAY)
+    adam = AdamW(groups, weight_decay=_WEIGHT_DECAY)
+    return adam, MatrixMuon(matrices, _MATRIX_RATE)
 
 
 def label_loss(logits: Tensor) -> Tensor:

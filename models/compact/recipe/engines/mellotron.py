@@ -43,8 +43,7 @@ _INITIALS = (
 _FINALS = (
     *("a", "ai", "an", "ang", "ao", "e", "ei", "en", "eng", "er", "i", "ia", "ian", "iang"),
     *("iao", "ie", "in", "ing", "iong", "iu", "ix", "iy", "iz", "o", "ong", "ou", "u"),
-    *("ua", "uai", "uan", "uang", "ueng", "ui", "un", "uo", "v", "van", "ve", "vn", "ng"),
-    *("uong"),
+    *("ua", "uai", "uan", "uang", "ueng", "ui", "un", "uo", "v", "van", "ve", "vn", "ng", "uong"),
 )
 _TONES = list("12345")
 _LETTERS = 2 * 26

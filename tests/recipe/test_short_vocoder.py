@@ -50,6 +50,13 @@ def test_an_output_makes_up_for_the_stages_that_are_left_out(output: SubBands | 
     assert factor in (4, 32)
 
 
+def test_a_silent_short_time_spectrum_has_a_gradient() -> None:
+    output = ShortTime(8, 4)
+    output.spectrum.bias.data[:9] = -100.0
+    output(0.01 * torch.randn(1, 8, 50)).sum().backward()
+    assert all(weight.grad.isfinite().all() for weight in output.parameters())
+
+
 def test_sub_bands_of_a_waveform_join_to_that_waveform() -> None:
     joined = SubBands(4, 4)
     torch.nn.init.zeros_(joined.bands.bias)

@@ -37,6 +37,9 @@ _FACTOR = 8
 """Of each of the first two stages, of either vocoder."""
 _TAPS, _CUTOFF, _BETA = 62, 0.142, 9.0
 """Of the prototype filter of four sub-bands."""
+_LOG_MAGNITUDES = (-40.0, 4.0)
+"""Of a short-time spectrum, at least and at most: the square of a magnitude of e^-44 or less is no
+float32 any more, and its gradient is not a number."""
 _MELGAN_LEVEL = 1000.0
 """Makes MelGAN's hidden values, of about 150, as small as HiFi-GAN's; with large ones the first
 steps of the training silence the output for good."""
@@ -157,7 +160,7 @@ class ShortTime(nn.Module):
         """(batch, channels, time) -> (batch, factor * time)."""
         padded = functional.pad(self.spectrum(x), (0, 1), mode="replicate")
         logarithms, angles = padded.chunk(2, dim=1)
-        magnitudes = torch.exp(logarithms.clamp(max=4.0))
+        magnitudes = torch.exp(logarithms.clamp(*_LOG_MAGNITUDES))
         spectrum = torch.polar(magnitudes, math.pi * torch.sin(angles))
         return torch.istft(spectrum, self._size, self._factor, window=self.window)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from scipy.signal import firwin
+from scipy.signal import firwin  # type: ignore[import-untyped]
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
@@ -119,7 +119,8 @@ def narrowed(encoder: Wav2Vec2Model) -> Wav2Vec2Model:
     # A convolution layer correlates, so that the filter, symmetric as it is, can be convolved in.
     state[first] = functional.conv1d(state[first], low_pass[None, None], padding=_LOW_PASS_TAPS - 1)
     narrow.load_state_dict(state)
-    return narrow.eval()
+    narrow.train(False)
+    return narrow
 
 
 @torch.inference_mode()

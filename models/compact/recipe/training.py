@@ -14,13 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim import AdamW, Muon, Optimizer
+from torch.optim import AdamW, Optimizer
 from torch.utils.data import DataLoader
 
 from batches import Batch, Batches
 from crops import Crops
 from encoder import ENCODER_FOLDER, Prediction, Student, log_spectrum, normalise, save_encoder
 from head import engine_error_rates
+from muon import Muon
 from sources import ENGINES, SEED
 
 _THREADS = 2
@@ -218,26 +219,6 @@ class Trainer:
         torch.set_rng_state(state["random"])
 
 
-class MatrixMuon(Muon):
-    """Muon for the weights of linear layers and of convolutions.
-
-    It takes matrices only: the filters of a convolution, (out, in, width), are one of as many rows
-    as there are filters. Steps are as large as AdamW's (Jordan et al., 2024; Liu et al., 2025).
-    """
-
-    def __init__(self, weights: list[Tensor], peak: float) -> None:
-        self._weights = weights
-        self._matrices = [nn.Parameter(weight.data.flatten(start_dim=1)) for weight in weights]
-        group = {"params": self._matrices, "peak": peak}
-        super().__init__([group], weight_decay=_WEIGHT_DECAY, adjust_lr_fn="match_rms_adamw")
-
-    def step(self) -> None:  # type: ignore[override]
-        """Take a step along the weights' gradients; the matrices share their memory."""
-        for weight, matrix in zip(self._weights, self._matrices, strict=True):
-            matrix.grad = None if weight.grad is None else weight.grad.flatten(start_dim=1)
-        super().step()  # type: ignore[no-untyped-call]
-
-
 def _make_optimizers(model: Student) -> tuple[Optimizer, Optimizer]:
     """Muon for the encoder's layers; AdamW for its vectors, the first and the positional filters,
     which see one channel or a few, and for what stands on top, with a faster group for the labels.
@@ -259,7 +240,7 @@ def _make_optimizers(model: Student) -> tuple[Optimizer, Optimizer]:
         },
     )
     adam = AdamW(groups, weight_decay=_WEIGHT_DECAY)
-    return adam, MatrixMuon(matrices, _MATRIX_RATE)
+    return adam, Muon(matrices, _MATRIX_RATE, _WEIGHT_DECAY)
 
 
 def label_loss(logits: Tensor) -> Tensor:

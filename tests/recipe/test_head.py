@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from head import Labelled, engine_error_rates, fit_head, joined, left_out_log_odds
+import head
+from head import Labelled, Scores, engine_error_rates, fit_head, joined, left_out_log_odds
 
 SOURCES = ("a", "b", "c", "d", "e")
 PER_ORIGIN = 12
@@ -52,10 +53,26 @@ def test_an_original_has_no_say_in_its_copies(rows: Labelled) -> None:
 
 
 def test_the_head_tells_what_it_was_left_out_of(rows: Labelled) -> None:
-    head, left_out = fit_head(rows)
+    fitted, left_out = fit_head(rows)
     assert np.isfinite(left_out).all()
     assert ((left_out > 0) == rows.spoof).mean() > 0.9
-    assert ((head.spoof_log_odds(rows.features) > 0) == rows.spoof).mean() > 0.9
+    assert ((fitted.spoof_log_odds(rows.features) > 0) == rows.spoof).mean() > 0.9
+
+
+@pytest.mark.parametrize("best", [1e-4, 1e-2])
+def test_the_strength_is_chosen_by_engines_that_speak(
+    rows: Labelled, monkeypatch: pytest.MonkeyPatch, best: float
+) -> None:
+    """At every other strength all copies are heard, and what speaks is not."""
+    spoken = rows.spoof & (rows.sources == "")
+
+    def left_out(_: Labelled, strength: float) -> Scores:
+        return np.where(rows.spoof & (spoken == (strength == best)), 1.0, 0.0)
+
+    monkeypatch.setattr(head, "left_out_log_odds", left_out)
+    fitted, log_odds = fit_head(rows)
+    assert fitted.classifier.get_params()["C"] == best
+    assert (log_odds == spoken).all()
 
 
 def test_each_engine_is_rated_against_all_real_rows(rows: Labelled) -> None:

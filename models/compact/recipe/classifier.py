@@ -43,8 +43,9 @@ _THRESHOLD = 0.5
 """The spoof probability from which on a clip is accused."""
 _BORDER = 1e-3
 """In log-odds: the last clip that is not to be accused stays so in the graph's arithmetic too."""
-_FIT_STRIDE = 2
-"""Every second training clip is plenty for 192 features."""
+_FIT_STRIDE, _COPY_STRIDE = 2, 20
+"""Every second training clip is plenty for 192 features. Of copies it is every twentieth: they lie
+elsewhere than engines that speak, which many of them would make harder to hear."""
 _MEASURED_ON = "the test rows: generators and sources that neither training nor the threshold met"
 
 
@@ -88,7 +89,7 @@ def fit_calibrated_head(clips: list[Clip], work: Path) -> tuple[Head, Decision]:
     """The head whose odds are calibrated on rows that it has not met, of the training rows by heads
     without their engine and source, and what it does to test rows."""
     embeddings = Embeddings(work, encoder_features(work / ENCODER_FOLDER))
-    train = [clip for clip in clips if clip.split is Split.TRAIN][::_FIT_STRIDE]
+    train = fitted_on([clip for clip in clips if clip.split is Split.TRAIN])
     validation = [clip for clip in clips if clip.split is Split.VALIDATION]
     test = [clip for clip in clips if clip.split is Split.TEST]
     fitted = joined([embeddings.of(train, view) for view in (View.FULL, View.AUGMENTED)])
@@ -107,6 +108,13 @@ def fit_calibrated_head(clips: list[Clip], work: Path) -> tuple[Head, Decision]:
     judged = to_probabilities(head.spoof_log_odds(unseen.features))
     decision = measure_decision(judged, unseen.spoof, _THRESHOLD, low, high, prior, _MEASURED_ON)
     return head, decision
+
+
+def fitted_on(train: list[Clip]) -> list[Clip]:
+    """The training clips that the head is fitted on."""
+    copies = [clip for clip in train if clip.source_clip]
+    others = [clip for clip in train if not clip.source_clip]
+    return others[::_FIT_STRIDE] + copies[::_COPY_STRIDE]
 
 
 def calibrate(log_odds: Scores, rows: Labelled) -> tuple[Calibration, float]:

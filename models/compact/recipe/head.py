@@ -94,12 +94,16 @@ def joined(parts: list[Labelled]) -> Labelled:
 def fit_head(train: Labelled) -> tuple[Head, Scores]:
     """Fit on the training rows, and give the log-odds (clips,) that they get when left out.
 
-    The regularisation is that with the lowest mean of the engines' equal error rates among those.
+    The regularisation is that with the lowest mean of the equal error rates of engines that speak.
     """
+    spoken = ~train.spoof | (train.sources == "")
+    judged = train[spoken]
     tried = [(strength, left_out_log_odds(train, strength)) for strength in _STRENGTHS]
     strength, log_odds = min(
         tried,
-        key=lambda one: fmean(engine_error_rates(train.spoof, train.origins, one[1]).values()),
+        key=lambda one: fmean(
+            engine_error_rates(judged.spoof, judged.origins, one[1][spoken]).values()
+        ),
     )
     return _fit(train, strength), log_odds
 

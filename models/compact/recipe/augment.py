@@ -147,7 +147,7 @@ def draw_channel(
         seed=rng.getrandbits(32),
         speed=rng.uniform(SLOWEST, FASTEST),
         cutoff_hz=None if clean or rng.random() < 0.4 else rng.choice(_CUTOFFS_HZ),
-        codec=None if clean or rng.random() < 0.65 else rng.choice(list(CODECS)),
+        codec=None if clean or rng.random() < 0.65 else rng.choice(_DRAWN_CODECS),
         quality=rng.uniform(0.1, 0.9),
         decay_seconds=None if clean or rng.random() < 0.8 else rng.uniform(0.1, 0.6),
         response_db=None if clean or rng.random() < 0.4 else draw_response(rng),
@@ -261,6 +261,8 @@ CODECS: dict[str, Callable[[Waveform, float], Waveform]] = {
     "Vorbis": partial(transcode, "OGG", "VORBIS", SAMPLE_RATE),
     "Opus": partial(transcode, "OGG", "OPUS", SAMPLE_RATE),
 }
+_DRAWN_CODECS = [*CODECS, "GSM", "GSM"]
+"""GSM three times as often as the others: it changes the most verdicts."""
 
 
 def noise_for(

@@ -36,7 +36,7 @@ _CLIP_NORM = 1.0
 _EMA_DECAY = 0.995
 _CHECK_EVERY = 225
 """Steps between checkpoints, each with a look at the validation rows."""
-_FRAMES_SHARE, _POOLED_SHARE, _LABELS_SHARE = 0.5, 1.0, 0.2
+_FRAMES_SHARE, _POOLED_SHARE, _LABELS_SHARE = 0.5, 1.0, 0.05
 """Of the losses, beside one another."""
 _SPECTRUM_STEPS = 500
 """The share of the spectrum's loss falls over these from 1 to the last one."""

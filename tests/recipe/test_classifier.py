@@ -3,16 +3,10 @@
 from dataclasses import replace
 
 from classifier import fitted_on
-from clips import Clip
-from sources import Label, Split
-
-REAL = Clip("clips/a/0.flac", Label.BONAFIDE, "a", "ann", "en", "MIT", Split.TRAIN, "", 4.0)
-COPY = replace(
-    REAL, path="clips/v/0.flac", label=Label.SPOOF, engine_or_source="v", source_clip=REAL.path
-)
+from tests.recipe.test_corpus import COPY, REAL
 
 
-def test_the_head_is_fitted_on_a_tenth_of_the_copies_that_it_could_have() -> None:
+def test_the_head_is_fitted_on_every_second_clip_and_every_twentieth_copy() -> None:
     clips = [replace(clip, seconds=float(n)) for n in range(100) for clip in (REAL, COPY)]
     chosen = fitted_on(clips)
     assert [clip.seconds for clip in chosen if clip.source_clip] == [0, 20, 40, 60, 80]

@@ -25,6 +25,7 @@ class Muon(Optimizer):
     """
 
     def __init__(self, weights: list[Tensor], peak: float, weight_decay: float) -> None:
+        """Weights of two dimensions or more; `peak` is the learning rate until another is set."""
         group = {"params": weights, "peak": peak}
         super().__init__([group], {"lr": peak, "weight_decay": weight_decay})
 
@@ -36,7 +37,9 @@ class Muon(Optimizer):
                 if weight.grad is None:
                     continue
                 state = self.state[weight]
-                momentum = state.setdefault("momentum", torch.zeros_like(weight))
+                if not state:
+                    state["momentum"] = torch.zeros_like(weight)
+                momentum = state["momentum"]
                 momentum.lerp_(weight.grad, 1 - _MOMENTUM)
                 ahead = weight.grad.lerp(momentum, _MOMENTUM).flatten(start_dim=1)
                 size = _RMS * math.sqrt(max(ahead.shape))
@@ -47,12 +50,12 @@ class Muon(Optimizer):
 def orthogonalised(matrix: Tensor) -> Tensor:
     """A matrix (rows, columns) of the same singular vectors, with singular values of 0.7 to 1.2,
     by Newton-Schulz iteration."""
-    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    tall = matrix.shape[0] > matrix.shape[1]
+    wide = matrix.T if tall else matrix
     wide = wide / wide.norm().clamp(min=1e-7)
     first, third, fifth = _SLOPES
     for _ in range(_ROUNDS):
         gram = wide @ wide.T
-        wide = torch.addmm(
-            wide, torch.addmm(gram, gram, gram, beta=third, alpha=fifth), wide, beta=first
-        )
-    return wide if matrix.shape[0] <= matrix.shape[1] else wide.T
+        pull = torch.addmm(gram, gram, gram, beta=third, alpha=fifth)
+        wide = torch.addmm(wide, pull, wide, beta=first)
+    return wide.T if tall else wide

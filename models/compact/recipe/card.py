@@ -36,7 +36,8 @@ _LIMITS = """## Limits
 - Joined word lists, prompts and game dialogue are not conversation; singing, whispering, several
   voices at once and speech under music were not tested.
 - One to three hundred clips of a handful of voices stand behind most figures: mind the
-  intervals."""
+  intervals. They are of this model alone: the same recipe on another kind of processor made one
+  with twice the error, much of it on one voice (`recipe/TRIED.md`)."""
 
 _REBUILD = """## Rebuild
 ```

@@ -94,35 +94,51 @@ def joined(parts: list[Labelled]) -> Labelled:
 def fit_head(train: Labelled) -> tuple[Head, Scores]:
     """Fit on the training rows, and give the log-odds (clips,) that they get when left out.
 
-    The regularisation is that with the lowest mean of the equal error rates of engines that speak.
+    The regularisation is that with the lowest mean of the equal error rates of engines that speak,
+    by heads that have met but one of these: what is to be heard has no relative among the training
+    rows, and where only one engine is left out, most of them have.
     """
-    spoken = ~train.spoof | (train.sources == "")
-    judged = train[spoken]
-    tried = [(strength, left_out_log_odds(train, strength)) for strength in _STRENGTHS]
-    strength, log_odds = min(
-        tried,
-        key=lambda one: fmean(
-            engine_error_rates(judged.spoof, judged.origins, one[1][spoken]).values()
-        ),
-    )
-    return _fit(train, strength), log_odds
+    speaking = sorted(set(train.origins[train.spoof & (train.sources == "")]))
+    unmet = [[engine for engine in speaking if engine != met] for met in speaking]
+
+    def error_rate(strength: float) -> float:
+        return fmean(_unmet_error_rate(train, strength, engines) for engines in unmet)
+
+    strength = min(_STRENGTHS, key=error_rate)
+    return _fit(train, strength), left_out_log_odds(train, strength)
 
 
 def left_out_log_odds(train: Labelled, strength: float) -> Scores:
     """Log-odds (clips,) of each row by heads that have met neither its engine nor its source, nor
     copies of that: the mean over such heads."""
+    return _unmet_log_odds(
+        train, strength, [[name] for name in sorted(set(train.origins[train.spoof]))]
+    )
+
+
+def _unmet_error_rate(train: Labelled, strength: float, engines: list[str]) -> float:
+    """The mean of the engines' equal error rates (0 to 1), by heads that have met none of them."""
+    log_odds = _unmet_log_odds(train, strength, [engines])
+    judged = ~train.spoof | np.isin(train.origins, engines)
+    rates = engine_error_rates(train.spoof[judged], train.origins[judged], log_odds[judged])
+    return fmean(rates.values())
+
+
+def _unmet_log_odds(train: Labelled, strength: float, groups: list[list[str]]) -> Scores:
+    """Log-odds (clips,) of rows by heads that have met no engine of their group, nor their source
+    or copies of it: the mean over such heads; 0 where there are none."""
     log_odds, heads = np.zeros(len(train.spoof)), np.zeros(len(train.spoof))
     sources = sorted(set(train.sources) - {""})
-    for engine in sorted(set(train.origins[train.spoof])):
+    for engines in groups:
         for fold in range(_FOLDS):
-            of_engine = train.origins == engine
+            of_group = np.isin(train.origins, engines)
             of_fold = np.isin(train.sources, sources[fold::_FOLDS])
             unmet = of_fold | (train.sources == "")
-            judged = np.where(train.spoof, of_engine & unmet, of_fold)
-            head = _fit(train[~of_engine & ~of_fold], strength)
+            judged = np.where(train.spoof, of_group & unmet, of_fold)
+            head = _fit(train[~of_group & ~of_fold], strength)
             log_odds[judged] += head.spoof_log_odds(train.features[judged])
             heads += judged
-    return log_odds / heads
+    return log_odds / np.maximum(heads, 1)
 
 
 def engine_error_rates(

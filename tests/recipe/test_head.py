@@ -73,8 +73,9 @@ def test_the_strength_is_that_by_which_engines_that_speak_are_heard_unmet(
         return fitted if strength == best or len(speaking) > 1 else fitted.rescaled(-1.0, 0.0)
 
     monkeypatch.setattr(head, "_fit", fit_or_fail)
-    fitted, _ = fit_head(rows)
+    fitted, left_out = fit_head(rows)
     assert fitted.classifier.get_params()["C"] == best
+    assert (left_out == left_out_log_odds(rows, best)).all()
 
 
 def test_each_engine_is_rated_against_all_real_rows(rows: Labelled) -> None:

@@ -92,11 +92,12 @@ def joined(parts: list[Labelled]) -> Labelled:
 
 
 def fit_head(train: Labelled) -> tuple[Head, Scores]:
-    """Fit on the training rows, and give the log-odds (clips,) that they get when left out.
+    """Fit on the training rows, of at least two engines that speak, and give the log-odds (clips,)
+    that they get when left out.
 
     The regularisation is that with the lowest mean of the equal error rates of engines that speak,
-    by heads that have met but one of these: what is to be heard has no relative among the training
-    rows, and where only one engine is left out, most of them have.
+    by heads that have met but one of these: where only one is left out, the rest are relatives
+    enough that nearly every strength does.
     """
     speaking = sorted(set(train.origins[train.spoof & (train.sources == "")]))
     unmet = [[engine for engine in speaking if engine != met] for met in speaking]
@@ -111,9 +112,8 @@ def fit_head(train: Labelled) -> tuple[Head, Scores]:
 def left_out_log_odds(train: Labelled, strength: float) -> Scores:
     """Log-odds (clips,) of each row by heads that have met neither its engine nor its source, nor
     copies of that: the mean over such heads."""
-    return _unmet_log_odds(
-        train, strength, [[name] for name in sorted(set(train.origins[train.spoof]))]
-    )
+    engines = sorted(set(train.origins[train.spoof]))
+    return _unmet_log_odds(train, strength, [[engine] for engine in engines])
 
 
 def _unmet_error_rate(train: Labelled, strength: float, engines: list[str]) -> float:
@@ -125,8 +125,8 @@ def _unmet_error_rate(train: Labelled, strength: float, engines: list[str]) -> f
 
 
 def _unmet_log_odds(train: Labelled, strength: float, groups: list[list[str]]) -> Scores:
-    """Log-odds (clips,) of rows by heads that have met no engine of their group, nor their source
-    or copies of it: the mean over such heads; 0 where there are none."""
+    """Log-odds (clips,) of real rows and of the groups' engines, by heads that have met no engine
+    of a group, nor a row's source or copies of it: the mean over such heads; of other engines 0."""
     log_odds, heads = np.zeros(len(train.spoof)), np.zeros(len(train.spoof))
     sources = sorted(set(train.sources) - {""})
     for engines in groups:

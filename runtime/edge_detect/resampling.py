@@ -8,6 +8,7 @@ Davison and Hinkley, 1997, section 3.8).
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from os.path import commonpath
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -42,7 +43,8 @@ class Units:
     """Numbers of the units that are drawn from among each other, with the classes of their clips
     alike: so each draw has clips of both classes if there are any."""
     streams: tuple[int, ...]
-    """Of each stratum, made of its units' names: the same units are drawn alike everywhere."""
+    """Of each stratum, made of its units' names without a folder that they share: the same units
+    are drawn alike everywhere, wherever their clips lie."""
     grouped: Mask
     """(units,): whether a unit is a group, and not one clip with its copies."""
 
@@ -82,9 +84,15 @@ def find_units(bonafide: Mask, groups: Names, origins: Names) -> Units:
     return Units(
         of_clip=of_clip,
         strata=tuple(np.searchsorted(unique, units) for units in strata),
-        streams=tuple(zlib.crc32("\n".join(units).encode()) for units in strata),
+        streams=tuple(map(stream_of, strata)),
         grouped=np.char.startswith(unique, "group "),
     )
+
+
+def stream_of(units: Names) -> int:
+    """The number of a stratum's random stream."""
+    shared = len(commonpath(units.tolist()))
+    return zlib.crc32("\n".join(unit[shared:] for unit in units.tolist()).encode())
 
 
 def strata_of(names: Names, bonafide: Mask) -> Sequence[Names]:

@@ -77,3 +77,13 @@ def test_a_seed_fixes_the_draws_and_the_same_units_are_drawn_alike() -> None:
     assert not np.array_equal(drawn(with_x), drawn(with_x, seed=1))
     assert np.array_equal(drawn(with_x)[:, :3], drawn(with_z)[:, :3])
     assert not np.array_equal(drawn(with_x)[:, 3:], drawn(with_z)[:, 3:])
+
+
+def test_the_folder_of_the_clips_does_not_change_the_draws() -> None:
+    bonafide, groups = [True] * 6 + [False] * 4, ["a"] * 6 + ["x", "x", "y", "y"]
+    names = [f"{origin}/{index}.wav" for index, origin in enumerate(groups)]
+    here = drawn(units_of(bonafide, groups, names))
+    there = drawn(units_of(bonafide, groups, [f"/data/of another/{name}" for name in names]))
+    assert np.array_equal(here, there)
+    others = drawn(units_of(bonafide, groups, [f"other {name}" for name in names[::-1]]))
+    assert not np.array_equal(here, others)

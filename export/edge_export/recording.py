@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_detect.audio import SILENCE_DBFS, loudest_frame_dbfs
-from edge_detect.decoding import Waveform
+from edge_detect.decoded import Waveform
 from edge_detect.manifest import Graph, Manifest, Recorded
 from edge_detect.processor import cpu_kind, is_precise
 from edge_detect.recorded import STORED, agrees, golden_waveforms

@@ -11,7 +11,7 @@ import numpy as np
 
 from edge_detect.audio import check_waveform, load_audio, open_source, source_name
 from edge_detect.clips import Audio, Clip, LeftOut
-from edge_detect.decoding import Waveform
+from edge_detect.decoded import Waveform
 from edge_detect.errors import (
     AudioError,
     DatasetError,

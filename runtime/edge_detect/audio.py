@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from edge_detect.decoding import Decoded, Waveform, check_rate, decode, gather, to_mono
+from edge_detect.decoded import Decoded, Waveform, check_rate, gather, to_mono
+from edge_detect.decoding import decode
 from edge_detect.detection import BYTES_NAME
 from edge_detect.errors import (
     EmptyFile,

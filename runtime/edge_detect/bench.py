@@ -18,7 +18,7 @@ from edge_detect.bench_report import (
     PrecisionReport,
     Throughput,
 )
-from edge_detect.decoding import Waveform
+from edge_detect.decoded import Waveform
 from edge_detect.detection import Device
 from edge_detect.detector import Detector
 from edge_detect.errors import ModelError

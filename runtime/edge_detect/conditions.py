@@ -14,7 +14,7 @@ import soundfile
 import soxr
 
 from edge_detect.audio import load_audio
-from edge_detect.decoding import Waveform
+from edge_detect.decoded import Waveform
 from edge_detect.errors import ConditionUnavailable
 
 Kind: TypeAlias = Literal["full", "bandwidth", "microphone", "codec", "duration"]

@@ -23,7 +23,7 @@ from edge_detect.audio import (
     source_name,
 )
 from edge_detect.calibration_profile import CalibrationProfile, read_profile
-from edge_detect.decoding import Decoded, Waveform, gather
+from edge_detect.decoded import Decoded, Waveform, gather
 from edge_detect.detection import (
     NO_SPEECH,
     Detection,

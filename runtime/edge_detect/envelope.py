@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_detect.decoding import Waveform
+from edge_detect.decoded import Waveform
 
 COLUMNS = 2048  # even, so that a full outline folds to half of them
 

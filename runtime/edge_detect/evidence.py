@@ -15,7 +15,7 @@ import soxr
 
 from edge_detect.bench import this_machine
 from edge_detect.bench_report import Machine
-from edge_detect.decoding import Encoding
+from edge_detect.decoded import Encoding
 from edge_detect.detection import Detection, Threshold
 from edge_detect.detector import Detector
 from edge_detect.manifest import Decision

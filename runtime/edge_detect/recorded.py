@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_detect.audio import load_audio
-from edge_detect.decoding import Waveform
+from edge_detect.decoded import Waveform
 from edge_detect.errors import InvalidManifest
 from edge_detect.manifest import Manifest, Recorded
 from edge_detect.session import Tensor

@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_detect.audio import check_waveform, load_audio
 from edge_detect.conditions import FULL, Condition
-from edge_detect.decoding import Waveform
+from edge_detect.decoded import Waveform
 from edge_detect.detection import Detection, Failure
 from edge_detect.detector import Detector
 from edge_detect.errors import ConditionUnavailable, EdgeDetectError

@@ -7,7 +7,7 @@ import numpy as np
 import soxr
 
 from edge_detect.audio import SILENCE_DBFS, sounding_seconds
-from edge_detect.decoding import NO_SAMPLES, Decoded, Waveform, concatenate
+from edge_detect.decoded import NO_SAMPLES, Decoded, Waveform, concatenate
 from edge_detect.detection import Window
 from edge_detect.errors import NoSpeech
 from edge_detect.session import Tensor

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from edge_detect.audio import OpenFile, open_source, truncation
-from edge_detect.decoding import Decoded, Encoding
+from edge_detect.decoded import Decoded, Encoding
 from edge_detect.detection import Detection, Failure
 from edge_detect.detector import Detector
 from edge_detect.envelope import Envelope

@@ -13,7 +13,7 @@ import soundfile
 
 from edge_detect import errors
 from edge_detect.audio import check_waveform, decoded_pieces, load_audio
-from edge_detect.decoding import gather
+from edge_detect.decoded import gather
 from edge_detect.mp3 import behind_id3
 from tests.conftest import FIXTURES, WRITERS, Waveform, write_with_ffmpeg
 

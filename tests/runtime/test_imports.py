@@ -29,9 +29,9 @@ LAYERS = [
         "windowing",
         "workers",
     },
-    {"schemas"},
-    {"clips", "decoding", "fetching", "manifest", "parquet", "rates", "whole_file"},
-    {"detection", "envelope", "label_folder", "listing", "remote", "resampling"},
+    {"decoded", "schemas"},
+    {"clips", "fetching", "ffmpeg", "manifest", "parquet", "rates", "whole_file"},
+    {"decoding", "detection", "envelope", "label_folder", "listing", "remote", "resampling"},
     {
         "audio",
         "calibration",

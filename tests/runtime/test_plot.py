@@ -14,7 +14,7 @@ import soundfile
 
 from edge_detect import Detector
 from edge_detect.audio import OpenFile
-from edge_detect.decoding import Decoded
+from edge_detect.decoded import Decoded
 from edge_detect.detection import NO_SPEECH, Detection, Threshold
 from edge_detect.envelope import COLUMNS, Envelope
 from edge_detect.plot import Course, draw_page, draw_svg, notes, score_lines, steps, time_marks

@@ -9,7 +9,7 @@ import soundfile
 
 from edge_detect import Detector, Failure, errors
 from edge_detect.audio import decoded_pieces, load_audio
-from edge_detect.decoding import Decoded
+from edge_detect.decoded import Decoded
 from edge_detect.detection import NO_SPEECH, Detection, Segment, Window
 from edge_detect.timeline import clock, draw_bar, merge, timeline_of
 from edge_detect.windowing import Windowing

@@ -1,0 +1,177 @@
+"""What FFmpeg, through PyAV, decodes of any container."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from edge_detect.decoded import (
+    Decoded,
+    Encoding,
+    Waveform,
+    checked_rate,
+    concatenate,
+    nothing_more,
+    to_mono,
+)
+from edge_detect.errors import UnsupportedAudio
+
+# FFmpeg's frames are often 10 ms; what comes after the decoder costs as much for one as for many.
+FFMPEG_PIECE_SAMPLES = 32_768
+
+# The containers that FFmpeg may open. Of its others some are playlists and session descriptions,
+# which make it open more files or listen on the network: nothing that an upload should cause.
+FFMPEG_FORMATS = (
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dts,eac3,flac,flv,g722,gsm,loas,matroska,webm,mov,mp3,mpeg,"
+    "mpegts,mxf,nut,ogg,rm,sln,tak,tta,voc,w64,wav,wv"
+)
+
+# Containers round their declared duration to a packet or a video frame.
+DURATION_TOLERANCE_SECONDS = 0.1
+
+# Of eight or more, PyAV reads one that isn't there.
+MOST_PLANES = 7
+
+
+def decode_with_ffmpeg(file: BinaryIO, name: str) -> Iterator[Decoded]:
+    """Decode the best audio stream of any container that FFmpeg reads."""
+    import av  # 80 ms that WAV, FLAC, MP3 and Ogg don't need
+
+    try:
+        options = {"format_whitelist": FFMPEG_FORMATS}
+        with av.open(NamelessFile(file), metadata_errors="replace", options=options) as container:
+            yield from read_stream(container, name)
+    except (av.error.FFmpegError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "its text can't be decoded"
+        raise UnsupportedAudio(
+            f"{name!r} is no audio that libsndfile or FFmpeg can read ({reason}); "
+            "convert it to WAV or FLAC"
+        ) from error
+
+
+class NamelessFile:
+    """A file without the `name` that PyAV passes on: FFmpeg then judges by the content alone.
+
+    What is appended from now on is left out: a recording that goes on would never end.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        self._read = file.read
+        self.seek = file.seek
+        self.tell = file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        """So many bytes, fewer at the end; all that are left where `size` is negative."""
+        left = max(0, self._size - self.tell())
+        return self._read(left if size < 0 else min(size, left))
+
+
+def read_stream(container: Any, name: str) -> Iterator[Decoded]:
+    """Decode the best audio stream of an open PyAV container."""
+    stream = container.streams.best("audio")
+    if stream is None:
+        raise UnsupportedAudio(f"{name!r} has no audio stream; give a file with sound")
+    frames = passed = good = broken = rate = 0
+    held: list[Any] = []
+    for packet in decoded_packets(container, stream):
+        good += bool(packet.frames)
+        broken += packet.broken
+        for frame in packet.frames:
+            rate = rate or checked_rate(frame.sample_rate)
+            if frame.sample_rate != rate:
+                raise UnsupportedAudio(
+                    f"{name!r} changes its sample rate from {rate} to {frame.sample_rate} Hz; "
+                    "convert it to one rate"
+                )
+            held.append(frame)
+            frames += frame.samples
+        if frames - passed >= FFMPEG_PIECE_SAMPLES:
+            yield piece_of(held, container, stream)
+            passed = frames
+            held.clear()
+    if held:
+        yield piece_of(held, container, stream)
+    if broken > good:
+        raise UnsupportedAudio(
+            f"{name!r} is no readable audio ({broken} of {broken + good} packets are broken); "
+            "download or record it again"
+        )
+    expected = declared_seconds(container, stream)
+    short = expected is not None and frames < (expected - DURATION_TOLERANCE_SECONDS) * rate
+    if broken or short:
+        yield nothing_more(rate)
+
+
+def piece_of(frames: list[Any], container: Any, stream: Any) -> Decoded:
+    """Some of FFmpeg's frames as one piece."""
+    rate = frames[0].sample_rate
+    encoding = Encoding(
+        "FFmpeg",
+        container.format.name,
+        stream.codec_context.name,
+        rate,
+        frames[0].layout.nb_channels,
+    )
+    mono = [to_mono(samples_of(frame)) for frame in frames]
+    return Decoded(concatenate(mono), rate, complete=True, encoding=encoding)
+
+
+def samples_of(frame: Any) -> Waveform:
+    """Those of one of FFmpeg's frames of float32, (samples, channels)."""
+    samples: Waveform = frame.to_ndarray()
+    return samples.T if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels)
+
+
+@dataclass(frozen=True)
+class Packet:
+    """A packet's audio frames as float32 at the stream's rate."""
+
+    frames: list[Any]
+    broken: bool
+    """Marked so by the container, or refused by the decoder."""
+
+
+def decoded_packets(container: Any, stream: Any) -> Iterator[Packet]:
+    """Decode packet by packet; a broken one is passed over, and where the container itself breaks
+    off, that is the last one."""
+    import av
+
+    planar, packed = (av.AudioResampler(format=name) for name in ("fltp", "flt"))
+    packets = demuxed(container, stream)
+    while True:
+        try:
+            packet = next(packets)
+            decoded = packet.decode()
+        except StopIteration:
+            return
+        except av.error.FFmpegError:  # decoders have many words for what they can't make sense of
+            yield Packet([], broken=True)
+            continue
+        frames: list[Any] = []
+        for frame in decoded:
+            many = frame.layout.nb_channels > MOST_PLANES
+            frames += (packed if many else planar).resample(frame)
+        yield Packet(frames, packet.is_corrupt)
+
+
+def demuxed(container: Any, stream: Any) -> Iterator[Any]:
+    """The stream's packets, then the empty one that flushes the decoder."""
+    while True:
+        try:
+            yield from container.demux(stream)
+            return
+        except IndexError:  # PyAV's, at a packet of a stream that was not there at first
+            continue
+
+
+def declared_seconds(container: Any, stream: Any) -> float | None:
+    """The audio stream's duration in seconds as its header declares it, None where it doesn't."""
+    if container.format.name == "mp3":
+        return None  # guessed from the first frames and the file's size
+    if stream.duration is not None:
+        return float(stream.duration * stream.time_base)
+    if container.duration is not None and len(container.streams) == 1:
+        return float(container.duration / 1_000_000)  # FFmpeg's AV_TIME_BASE: microseconds
+    return None

@@ -20,6 +20,8 @@ def rows_of(origin: str, source: str, spoof: bool, centre: float, seed: int) -> 
         spoof=np.full(PER_ORIGIN, spoof),
         origins=np.full(PER_ORIGIN, origin),
         sources=np.full(PER_ORIGIN, source),
+        voices=np.full(PER_ORIGIN, origin),
+        paths=np.array([f"{origin}/{source}/{clip}" for clip in range(PER_ORIGIN)]),
     )
 
 
@@ -83,3 +85,56 @@ def test_each_engine_is_rated_against_all_real_rows(rows: Labelled) -> None:
     log_odds = np.where(heard, 1.0, np.where(rows.spoof, -1.0, 0.0))
     rates = engine_error_rates(rows.spoof, rows.origins, log_odds)
     assert rates == {"vocoder": 1.0} | dict.fromkeys(SPEAKERS, 0.0)
+
+
+def moved_rows(moves: str) -> Labelled:
+    """Two views of clips by many voices; both features tell synthetic ones alike, and the first
+    is moved by each voice, or by each view of a clip."""
+    rng = np.random.default_rng(5)
+    voices = np.repeat([f"voice {number}" for number in range(40)], 10)
+    spoof = np.repeat(np.arange(40) % 2 == 1, 10)
+    each_voice = np.repeat(rng.normal(0, 1, 40), 10)
+    features = np.where(spoof, 1, -1)[:, np.newaxis] + rng.normal(0, 1, (400, 2))
+    views = []
+    for _ in range(2):
+        shifts = each_voice if moves == "voice" else rng.normal(0, 1, 400)
+        heard = (features + np.stack([shifts, np.zeros(400)], axis=1)).astype(np.float32)
+        paths = np.array([f"{number}" for number in range(400)])
+        views.append(Labelled(heard, spoof, voices, np.where(spoof, "", voices), voices, paths))
+    return joined(views)
+
+
+@pytest.mark.parametrize("moves", ["voice", "channel"])
+def test_a_head_leans_less_on_what_voices_and_channels_move(
+    moves: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = moved_rows(moves)
+
+    def share() -> float:
+        """Of the first feature in what a step of one deviation changes."""
+        moved, still = np.abs(head._fit(rows, 1e-3).classifier.coef_[0])
+        return float(moved / still)
+
+    kept_from = share()
+    monkeypatch.setattr(head, "_VOICES_WEIGHT", 0.0)
+    monkeypatch.setattr(head, "_CHANNELS_WEIGHT", 0.0)
+    assert kept_from < 0.8 * share()
+
+
+def test_a_narrowed_head_still_scores_the_features_themselves() -> None:
+    """Its weights are those of plain features: nothing but scaler and classifier is needed."""
+    rows = moved_rows("voice")
+    fitted = head._fit(rows, 1e-3)
+    features = fitted.scaler.transform(rows.features)
+    narrowing = head._narrowing(rows, features)
+    assert narrowing == pytest.approx(narrowing.T)
+    clips = np.unique(rows.paths, return_inverse=True)[1]
+    means = np.stack([features[clips == clip].mean(axis=0) for clip in range(400)])
+    real = ~rows.spoof
+    voices = [features[real & (rows.voices == v)].mean(axis=0) for v in set(rows.voices[real])]
+    scatter = 3 * np.cov(np.stack(voices).T, bias=True) + 4 * np.cov(
+        (features - means[clips]).T, bias=True
+    )
+    assert narrowing @ (np.eye(2) + scatter) @ narrowing == pytest.approx(np.eye(2), abs=1e-6)
+    log_odds = features @ fitted.classifier.coef_[0] + fitted.classifier.intercept_
+    assert fitted.spoof_log_odds(rows.features) == pytest.approx(log_odds)

@@ -172,12 +172,13 @@ REAL_SOURCES: tuple[RealSource, ...] = (
     RealSource(
         "gcin-voice",
         "gcin-voice",
-        r"/(?P<speaker>[35])\.ogg$",
+        # Voice 5 is no recording but a singing synthesiser's (TRIED.md has the proof).
+        r"/(?P<speaker>3)\.ogg$",
         "zh",
-        "CC-BY-3.0 / (L)GPL-3",
+        "GPL-3 or LGPL-3",
         Split.TEST,
         12,
-        "gcin-voice, Edward Der-Hua Liu; ChionMeilin, voice Chu Lo",
+        "gcin-voice, Edward Der-Hua Liu",
     ),
 )
 

@@ -125,7 +125,7 @@ def caught(folder: Path, precision: str, number: int, tmp_path: Path) -> int:
 
 # Caught on x86-64 avx512-vnni: 60 and 54; of the random ones 49. The others change nothing, as the
 # biases of the attention's keys, or less than rounding does. Each kind of CPU has its own steady
-# excerpts: with those of avx2, 53 were caught there.
+# excerpts: of the model before, 53 were caught on avx2.
 @pytest.mark.parametrize(("precision", "least"), [("fp32", 57), ("int8", 38)])
 def test_changed_weights_of_compact(
     compact: Path, tmp_path: Path, precision: str, least: int

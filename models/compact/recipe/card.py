@@ -39,7 +39,7 @@ _LIMITS = """## Limits
   voices at once and speech under music were not tested.
 - One to three hundred clips of a handful of voices stand behind most figures: mind the
   intervals. They are of this model alone: the same training on another kind of processor made one
-  with 3.5 % (`recipe/TRIED.md`)."""
+  with several times the error (`recipe/TRIED.md`)."""
 
 _REBUILD = """## Rebuild
 ```

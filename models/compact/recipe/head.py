@@ -25,7 +25,8 @@ _STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 _FOLDS = 4
 """Groups of sources that are left out in turn."""
 _VOICES_WEIGHT, _CHANNELS_WEIGHT = 3.0, 4.0
-"""Of the scatters that a head is kept from, beside the identity in which it is regularised."""
+"""Of the scatters that a head is kept from, beside the identity in which it is regularised;
+chosen by left-out training rows."""
 
 
 @dataclass(frozen=True)
@@ -180,9 +181,9 @@ def _narrowing(train: Labelled, features: Scores) -> Scores:
     less (within-class covariance normalisation; Hatch, Kajarekar and Stolcke, 2006)."""
     voices = _means(features[~train.spoof], train.voices[~train.spoof])[0]
     clips, of_row = _means(features, train.paths)
-    scatter = _VOICES_WEIGHT * _covariance(voices) + _CHANNELS_WEIGHT * _covariance(
-        features - clips[of_row]
-    )
+    between_voices = np.cov(voices, rowvar=False, bias=True)
+    within_clips = np.cov(features - clips[of_row], rowvar=False, bias=True)
+    scatter = _VOICES_WEIGHT * between_voices + _CHANNELS_WEIGHT * within_clips
     lengths, directions = np.linalg.eigh(np.eye(features.shape[1]) + scatter)
     return np.asarray(directions / np.sqrt(lengths) @ directions.T)
 
@@ -193,9 +194,3 @@ def _means(features: Scores, groups: NDArray[np.str_]) -> tuple[Scores, NDArray[
     sums = np.zeros((len(names), features.shape[1]))
     np.add.at(sums, of_row, features)
     return sums / np.bincount(of_row)[:, np.newaxis], of_row
-
-
-def _covariance(rows: Scores) -> Scores:
-    """(size, size) of (rows, size)."""
-    centred = rows - rows.mean(axis=0)
-    return np.asarray(centred.T @ centred / len(rows))

@@ -16,7 +16,7 @@ from batches import VOCODER_WEIGHTS, Batch
 from crops import CROP_SAMPLES, Crops
 from encoder import CONFIG, ENCODER_FOLDER, Student, frame_count
 from teacher import SIZE
-from training import Trainer, label_loss, learning_rate, mean_of, train
+from training import Trainer, label_loss, learning_rate, mean_of, train_branches
 
 
 def softplus(x: float) -> float:
@@ -83,8 +83,7 @@ def test_branches_go_on_from_one_trunk_and_a_killed_training_ends_where_it_would
     monkeypatch.setattr(training, "_CHECK_EVERY", 1)
     monkeypatch.setattr(batches, "BATCH_SECONDS", 12)
     crops, whole, killed = some_crops(), tmp_path / "whole", tmp_path / "killed"
-    folder = train(crops, crops, whole, steps=2)
-    assert folder == whole / ENCODER_FOLDER
+    train_branches(crops, crops, whole, steps=2)
     steps = [
         [json.loads(line)["step"] for line in log.read_text().splitlines()]
         for log in sorted((whole / "training").glob("branch-*/log.jsonl"))
@@ -100,8 +99,8 @@ def test_branches_go_on_from_one_trunk_and_a_killed_training_ends_where_it_would
 
     monkeypatch.setattr(Trainer, "_take_step", take_three)
     with pytest.raises(StopIteration):
-        train(crops, crops, killed, steps=2)
+        train_branches(crops, crops, killed, steps=2)
     monkeypatch.setattr(Trainer, "_take_step", take_step)
-    train(crops, crops, killed, steps=2)
+    train_branches(crops, crops, killed, steps=2)
     ended, resumed = (load_file(f / ENCODER_FOLDER / "model.safetensors") for f in (whole, killed))
     assert all(torch.equal(weight, resumed[name]) for name, weight in ended.items())

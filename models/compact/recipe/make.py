@@ -74,9 +74,10 @@ def make(options: Options) -> None:
     if options.reach(Stage.CORPUS):
         clips = build_corpus(work)
     if options.reach(Stage.CROPS):
-        crops, check = (hear_crops(clips, work, s) for s in (Split.TRAIN, Split.VALIDATION))
+        for split in (Split.TRAIN, Split.VALIDATION):
+            hear_crops(clips, work, split)
     if options.reach(Stage.TRAINING):
-        train(crops, check, work, options.steps)
+        train(work, options.steps)
     if options.reach(Stage.PACKAGE):
         package = make_package(clips, work)
     if options.reach(Stage.EVALUATION):

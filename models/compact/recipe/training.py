@@ -10,6 +10,9 @@ from __future__ import annotations
 import copy
 import json
 import math
+import os
+import subprocess
+import sys
 import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -23,11 +26,12 @@ from torch.optim import AdamW, Optimizer
 from torch.utils.data import DataLoader
 
 from batches import Batch, Batches
-from crops import Crops
+from corpus import build_corpus
+from crops import Crops, hear_crops
 from encoder import ENCODER_FOLDER, Prediction, Student, log_spectrum, normalise, save_encoder
 from head import engine_error_rates
 from muon import Muon
-from sources import ENGINES, SEED
+from sources import ENGINES, SEED, Split
 
 _THREADS = 2
 _PEAK_RATE = 1e-3
@@ -41,6 +45,14 @@ _CLIP_NORM = 1.0
 _EMA_DECAY = 0.995
 _CHECK_EVERY = 225
 """Steps between checkpoints, each with a look at the validation rows."""
+_SAME_SUMS = {
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "MKL_CBWR": "AVX2",
+    "OPENBLAS_CORETYPE": "Haswell",
+}
+"""Variables by which sums are added up in one order on every processor that has AVX2: a training
+whose sums differ in their last bits ends elsewhere."""
 _BRANCHES = 3
 _TRUNK_SHARE = 0.25
 """Of the steps, which the branches have in common: they part early, but not before they would end
@@ -92,21 +104,27 @@ class Progress:
     """Of their engines against their real speech, by the logit of the labels."""
 
 
-def train(crops: Crops, check: Crops, work: Path, steps: int) -> Path:
-    """Train every branch for `steps` optimiser steps, or go on from the last checkpoint; returns
-    the folder of the mean encoder. `check` are crops of the validation rows, for the log alone."""
-    folder = work / ENCODER_FOLDER
-    if not (folder / "model.safetensors").exists():
-        torch.set_num_threads(_THREADS)
-        students = []
-        for branch in range(_BRANCHES):
-            trainer = Trainer(crops, check, work / "training", steps, branch)
-            trainer.run()
-            students.append(trainer.averaged)
-        student = mean_of(students)
-        trainer.log_mean(student)
-        save_encoder(student.encoder, folder)
-    return folder
+def train(work: Path, steps: int) -> None:
+    """Train the encoder for `steps` optimiser steps, or go on from the last checkpoint, in a
+    process of its own, which finds the corpus and the crops in `work` and leaves the encoder's
+    folder there."""
+    if not (work / ENCODER_FOLDER / "model.safetensors").exists():
+        command = [sys.executable, __file__, str(work), str(steps)]
+        subprocess.run(command, check=True, env=os.environ | _SAME_SUMS)
+
+
+def train_branches(crops: Crops, check: Crops, work: Path, steps: int) -> None:
+    """Train every branch, or go on from the last checkpoint, and write the mean encoder. `check`
+    are crops of the validation rows, for the log alone."""
+    torch.set_num_threads(_THREADS)
+    students = []
+    for branch in range(_BRANCHES):
+        trainer = Trainer(crops, check, work / "training", steps, branch)
+        trainer.run()
+        students.append(trainer.averaged)
+    student = mean_of(students)
+    trainer.log_mean(student)
+    save_encoder(student.encoder, work / ENCODER_FOLDER)
 
 
 def mean_of(students: list[Student]) -> Student:
@@ -299,3 +317,10 @@ def learning_rate(step: int, steps: int) -> float:
     if step < _WARMUP_STEPS:
         return (step + 1) / _WARMUP_STEPS
     return 0.5 * (1 + math.cos(math.pi * (step - _WARMUP_STEPS) / max(1, steps - _WARMUP_STEPS)))
+
+
+if __name__ == "__main__":
+    work, steps = Path(sys.argv[1]), int(sys.argv[2])
+    clips = build_corpus(work)
+    train_crops, check = (hear_crops(clips, work, s) for s in (Split.TRAIN, Split.VALIDATION))
+    train_branches(train_crops, check, work, steps)

@@ -24,7 +24,7 @@ _STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 """Inverse regularisation strengths to choose from."""
 _FOLDS = 4
 """Groups of sources that are left out in turn."""
-_VOICES_WEIGHT, _CHANNELS_WEIGHT = 3.0, 8.0
+_VOICES_WEIGHT, _CHANNELS_WEIGHT = 3.0, 4.0
 """Of the scatters that a head is kept from, beside the identity in which it is regularised;
 chosen by left-out training rows."""
 

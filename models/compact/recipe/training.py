@@ -55,8 +55,8 @@ _SAME_SUMS = {
 whose sums differ in their last bits ends elsewhere."""
 _BRANCHES = 3
 _TRUNK_SHARE = 0.25
-"""Of the steps, which the branches have in common: they part early, but not before they would end
-in one valley, where the mean of their weights is as good as each."""
+"""Of the steps, common to the branches: enough of them that all end in one valley, where the mean
+of their weights is as good as each."""
 _FRAMES_SHARE, _POOLED_SHARE, _LABELS_SHARE = 0.5, 1.0, 0.05
 """Of the losses, beside one another."""
 _SPECTRUM_STEPS = 500

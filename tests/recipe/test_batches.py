@@ -7,7 +7,6 @@ import torch
 from batches import VOCODER_WEIGHTS, Batches, interpolate
 from crops import CROP_SAMPLES, Crops
 from encoder import frame_count
-from sources import SEED
 
 VOCODERS = tuple(VOCODER_WEIGHTS)
 FRAMES, SIZE = 75, 4
@@ -38,7 +37,7 @@ def test_beyond_the_crop_the_last_answer_stays() -> None:
 
 
 def test_an_original_comes_before_its_copy_and_others_after_the_pairs(crops: Crops) -> None:
-    batches = Batches(crops, SEED)
+    batches = Batches(crops)
     told = np.array([batches.standardise(crops.frames[i])[0, 0] for i in range(len(crops.frames))])
     kinds = set()
     for batch in (batches[step] for step in range(4)):
@@ -55,7 +54,7 @@ def test_an_original_comes_before_its_copy_and_others_after_the_pairs(crops: Cro
 
 
 def test_a_pair_is_heard_through_one_channel(crops: Crops) -> None:
-    batch = Batches(crops, SEED)[0]  # which is clean
+    batch = Batches(crops)[0]  # which is clean
     originals, copies = batch.waveforms[: 2 * batch.pairs].view(batch.pairs, 2, -1).unbind(dim=1)
     levels = [x.std(dim=1) for x in (originals, copies)]
     assert torch.allclose(*levels, rtol=0.2)
@@ -63,13 +62,13 @@ def test_a_pair_is_heard_through_one_channel(crops: Crops) -> None:
 
 
 def test_the_answers_have_a_frame_for_each_of_the_encoder(crops: Crops) -> None:
-    batch = Batches(crops, SEED)[7]
+    batch = Batches(crops)[7]
     assert len(batch.heard) == len(batch.waveforms)
     assert batch.heard.shape[1] == frame_count(batch.waveforms.shape[1])
 
 
 def test_a_step_draws_the_same_batch_again(crops: Crops) -> None:
-    first, second, other = Batches(crops, SEED)[3], Batches(crops)[3], Batches(crops)[4]
+    first, second, other = Batches(crops)[3], Batches(crops)[3], Batches(crops)[4]
     assert torch.equal(first.waveforms, second.waveforms)
     assert first.waveforms.shape != other.waveforms.shape or not torch.equal(
         first.waveforms, other.waveforms

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from augment import CLEAN_SHARE, Channel, draw_channel, fit
 from crops import CROP_SAMPLES, Crops
 from encoder import frame_count
-from sources import REAL_SOURCES
+from sources import REAL_SOURCES, SEED
 from vocoding import blend, made_copy
 from waveform import SAMPLE_RATE, Waveform
 
@@ -75,9 +75,8 @@ class Batch:
 class Batches(Dataset[Batch]):
     """The batch of step `i` at index `i`: a pure function of the seed, so training can resume."""
 
-    def __init__(self, crops: Crops, seed: int) -> None:
+    def __init__(self, crops: Crops) -> None:
         self._crops = crops
-        self._seed = seed
         frames = crops.frames.reshape(-1, crops.frames.shape[-1])
         self._mean = np.asarray(frames.mean(axis=0, dtype=np.float64), np.float32)
         self._deviation = np.asarray(frames.std(axis=0, dtype=np.float64), np.float32)
@@ -93,7 +92,7 @@ class Batches(Dataset[Batch]):
 
     def __getitem__(self, step: int) -> Batch:
         """Draw the crops of one step."""
-        rng = Random(f"{self._seed} step {step}")
+        rng = Random(f"{SEED} step {step}")
         clean_share = 1 - _risen(step, _CLEAN_UNTIL, _MIXED_FROM) * (1 - CLEAN_SHARE)
         turned_share = _risen(step, _UNTURNED_UNTIL, _TURNED_FROM)
         blended_share = _risen(step, _WHOLE_UNTIL, _BLENDED_FROM) * _BLENDED_SHARE

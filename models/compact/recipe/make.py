@@ -74,10 +74,9 @@ def make(options: Options) -> None:
     if options.reach(Stage.CORPUS):
         clips = build_corpus(work)
     if options.reach(Stage.CROPS):
-        for split in (Split.TRAIN, Split.VALIDATION):
-            hear_crops(clips, work, split)
+        crops, check = (hear_crops(clips, work, s) for s in (Split.TRAIN, Split.VALIDATION))
     if options.reach(Stage.TRAINING):
-        train(work, options.steps)
+        train(crops, check, work, options.steps)
     if options.reach(Stage.PACKAGE):
         package = make_package(clips, work)
     if options.reach(Stage.EVALUATION):

@@ -1,18 +1,10 @@
-"""Training the encoder as the teacher's student, with labels beside it, on CPU, resumable.
-
-Voices that no training row resembles are heard otherwise by every training, though all are as good
-on rows at hand. So several that began as one are averaged, weight by weight ("Diverse Weight
-Averaging for Out-of-Distribution Generalization", Ramé and others, 2022).
-"""
+"""Training the encoder as the teacher's student, with labels beside it, on CPU, resumable."""
 
 from __future__ import annotations
 
 import copy
 import json
 import math
-import os
-import subprocess
-import sys
 import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -26,12 +18,11 @@ from torch.optim import AdamW, Optimizer
 from torch.utils.data import DataLoader
 
 from batches import Batch, Batches
-from corpus import build_corpus
-from crops import Crops, hear_crops
+from crops import Crops
 from encoder import ENCODER_FOLDER, Prediction, Student, log_spectrum, normalise, save_encoder
 from head import engine_error_rates
 from muon import Muon
-from sources import ENGINES, SEED, Split
+from sources import ENGINES, SEED
 
 _THREADS = 2
 _PEAK_RATE = 1e-3
@@ -45,18 +36,6 @@ _CLIP_NORM = 1.0
 _EMA_DECAY = 0.995
 _CHECK_EVERY = 225
 """Steps between checkpoints, each with a look at the validation rows."""
-_SAME_SUMS = {
-    "ATEN_CPU_CAPABILITY": "avx2",
-    "ONEDNN_MAX_CPU_ISA": "AVX2",
-    "MKL_CBWR": "AVX2",
-    "OPENBLAS_CORETYPE": "Haswell",
-}
-"""Variables by which sums are added up in one order on every processor that has AVX2: a training
-whose sums differ in their last bits ends elsewhere."""
-_BRANCHES = 3
-_TRUNK_SHARE = 0.25
-"""Of the steps, common to the branches: enough of them that all end in one valley, where the mean
-of their weights is as good as each."""
 _FRAMES_SHARE, _POOLED_SHARE, _LABELS_SHARE = 0.5, 1.0, 0.05
 """Of the losses, beside one another."""
 _SPECTRUM_STEPS = 500
@@ -104,62 +83,36 @@ class Progress:
     """Of their engines against their real speech, by the logit of the labels."""
 
 
-def train(work: Path, steps: int) -> None:
-    """Train the encoder for `steps` optimiser steps, or go on from the last checkpoint, in a
-    process of its own, which finds the corpus and the crops in `work` and leaves the encoder's
-    folder there."""
-    if not (work / ENCODER_FOLDER / "model.safetensors").exists():
-        command = [sys.executable, __file__, str(work), str(steps)]
-        subprocess.run(command, check=True, env=os.environ | _SAME_SUMS)
-
-
-def train_branches(crops: Crops, check: Crops, work: Path, steps: int) -> None:
-    """Train every branch, or go on from the last checkpoint, and write the mean encoder. `check`
-    are crops of the validation rows, for the log alone."""
-    torch.set_num_threads(_THREADS)
-    students = []
-    for branch in range(_BRANCHES):
-        trainer = Trainer(crops, check, work / "training", steps, branch)
+def train(crops: Crops, check: Crops, work: Path, steps: int) -> Path:
+    """Train for `steps` optimiser steps, or go on from the last checkpoint; returns the folder
+    of the averaged encoder. `check` are crops of the validation rows, for the log alone."""
+    folder = work / ENCODER_FOLDER
+    if not (folder / "model.safetensors").exists():
+        torch.set_num_threads(_THREADS)
+        torch.manual_seed(SEED)
+        trainer = Trainer(crops, check, work, steps)
         trainer.run()
-        students.append(trainer.averaged)
-    student = mean_of(students)
-    trainer.log_mean(student)
-    save_encoder(student.encoder, work / ENCODER_FOLDER)
-
-
-def mean_of(students: list[Student]) -> Student:
-    """A student with the mean of the others' weights."""
-    mean = copy.deepcopy(students[0])
-    weights = zip(*(student.parameters() for student in students), strict=True)
-    for own, all_of_it in zip(mean.parameters(), weights, strict=True):
-        own.copy_(torch.stack(all_of_it).mean(dim=0))
-    return mean
+        save_encoder(trainer.averaged.encoder, folder)
+    return folder
 
 
 class Trainer:
-    """The model, its moving average and its optimisers, at some step of a branch."""
+    """The model, its moving average and its optimisers, at some step."""
 
-    def __init__(self, crops: Crops, check: Crops, root: Path, steps: int, branch: int) -> None:
-        self._root = root
-        self._folder = root / f"branch-{branch}"
-        self._folder.mkdir(parents=True, exist_ok=True)
+    def __init__(self, crops: Crops, check: Crops, work: Path, steps: int) -> None:
+        self._folder = work / "training"
+        self._folder.mkdir(exist_ok=True)
         self._steps = steps
-        self._trunk_steps = max(1, round(_TRUNK_SHARE * steps))
         self._step = 0
-        torch.manual_seed(SEED + branch)
         self._model = Student()
         self._compiled = torch.compile(self._model)  # 1.3 times as fast, and the same parameters
         self.averaged = copy.deepcopy(self._model).requires_grad_(False)
         self._optimizers = _make_optimizers(self._model)
-        self._batches = Batches(crops, SEED + branch)
+        self._batches = Batches(crops)
         self._pooled_deviation = torch.from_numpy(self._batches.pooled_deviation())
         self._check = check
         if self._checkpoint.exists():
-            self._load(self._checkpoint)
-        elif branch:
-            random = torch.get_rng_state()
-            self._load(self._trunk)
-            torch.set_rng_state(random)
+            self._load()
 
     def run(self) -> None:
         """Take the remaining steps."""
@@ -175,19 +128,12 @@ class Trainer:
         losses: list[dict[str, float]] = []
         for batch in loader:
             losses.append(self._take_step(batch))
-            if self._step == self._trunk_steps:
-                self._save(self._trunk)
             if self._step % _CHECK_EVERY == 0 or self._step == self._steps:
                 minutes = round((time.monotonic() - started) / 60, 2)
                 means = {name: fmean(step[name] for step in losses) for name in losses[0]}
-                validation = self._validate(self.averaged)
-                _log(self._folder, Progress(self._step, minutes, means, *validation))
-                self._save(self._checkpoint)
+                self._log(Progress(self._step, minutes, means, *self._validate()))
+                self._save()
                 losses.clear()
-
-    def log_mean(self, student: Student) -> None:
-        """Write down what the mean of all branches does on the validation rows."""
-        _log(self._root, Progress(self._steps, 0.0, {}, *self._validate(student)))
 
     def _take_step(self, batch: Batch) -> dict[str, float]:
         """One optimiser step; returns the losses by name."""
@@ -226,11 +172,11 @@ class Trainer:
             mean.lerp_(weight, 1 - decay)
 
     @torch.no_grad()
-    def _validate(self, student: Student) -> tuple[dict[str, float], dict[str, float]]:
-        """What a student explains of each origin, and the error rates of the engines."""
-        student.eval()
+    def _validate(self) -> tuple[dict[str, float], dict[str, float]]:
+        """What the averaged model explains of each origin, and the error rates of the engines."""
+        self.averaged.eval()
         waveforms = torch.from_numpy(self._check.samples / np.float32(2**15))
-        parts = [student(normalise(part)) for part in torch.split(waveforms, 10)]
+        parts = [self.averaged(normalise(part)) for part in torch.split(waveforms, 10)]
         said = torch.cat([part.heard.mean(dim=1) for part in parts])
         wanted = torch.from_numpy(self._batches.standardise(self._check.frames).mean(axis=1))
         errors = ((said - wanted) / self._pooled_deviation).square().mean(dim=1).numpy()
@@ -243,15 +189,15 @@ class Trainer:
         spoof = np.isin(origins, [engine.name for engine in ENGINES])
         return explained, engine_error_rates(spoof, origins, log_odds)
 
+    def _log(self, progress: Progress) -> None:
+        with (self._folder / "log.jsonl").open("a") as file:
+            file.write(json.dumps(asdict(progress)) + "\n")
+
     @property
     def _checkpoint(self) -> Path:
         return self._folder / "checkpoint.pt"
 
-    @property
-    def _trunk(self) -> Path:
-        return self._root / "trunk.pt"
-
-    def _save(self, path: Path) -> None:
+    def _save(self) -> None:
         state = {
             "step": self._step,
             "model": self._model.state_dict(),
@@ -259,23 +205,18 @@ class Trainer:
             "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
             "random": torch.get_rng_state(),
         }
-        part = path.with_suffix(".part")
+        part = self._checkpoint.with_suffix(".part")
         torch.save(state, part)
-        part.replace(path)
+        part.replace(self._checkpoint)
 
-    def _load(self, path: Path) -> None:
-        state = torch.load(path, weights_only=True)
+    def _load(self) -> None:
+        state = torch.load(self._checkpoint, weights_only=True)
         self._step = state["step"]
         self._model.load_state_dict(state["model"])
         self.averaged.load_state_dict(state["averaged"])
         for optimizer, its_state in zip(self._optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(its_state)
         torch.set_rng_state(state["random"])
-
-
-def _log(folder: Path, progress: Progress) -> None:
-    with (folder / "log.jsonl").open("a") as file:
-        file.write(json.dumps(asdict(progress)) + "\n")
 
 
 def _make_optimizers(model: Student) -> tuple[Optimizer, Optimizer]:
@@ -317,10 +258,3 @@ def learning_rate(step: int, steps: int) -> float:
     if step < _WARMUP_STEPS:
         return (step + 1) / _WARMUP_STEPS
     return 0.5 * (1 + math.cos(math.pi * (step - _WARMUP_STEPS) / max(1, steps - _WARMUP_STEPS)))
-
-
-if __name__ == "__main__":
-    work, steps = Path(sys.argv[1]), int(sys.argv[2])
-    clips = build_corpus(work)
-    train_crops, check = (hear_crops(clips, work, s) for s in (Split.TRAIN, Split.VALIDATION))
-    train_branches(train_crops, check, work, steps)

@@ -3,6 +3,7 @@
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -60,6 +61,18 @@ def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
     """An answer in chunks."""
     framed = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
     return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + framed + end
+
+
+def repeat(head: bytes, block: bytes, pause: float = 0) -> Callable[[socket.socket], None]:
+    """An answer that never ends."""
+
+    def send(connection: socket.socket) -> None:
+        connection.sendall(head)
+        while True:
+            connection.sendall(block)
+            time.sleep(pause)
+
+    return send
 
 
 @contextmanager

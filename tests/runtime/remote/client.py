@@ -1,5 +1,6 @@
 """How the tests of addresses ask, and what they may ask."""
 
+from dataclasses import replace
 from typing import Any
 
 from edge_detect import Fetching, remote
@@ -17,7 +18,7 @@ def fetch(url: str, fetching: Fetching = LOCAL) -> bytes:
 
 def limits(**changes: Any) -> Fetching:
     """Limits for the test's own server."""
-    return Fetching(allow_hosts=("127.0.0.1",), **changes)
+    return replace(LOCAL, **changes)
 
 
 def answer_once(site: Site, answer: Answer) -> str:

@@ -1,4 +1,4 @@
-"""A web server for every test, and none beside it."""
+"""A web server that answers as a test likes, and what fails where none may be asked."""
 
 import socket
 from collections.abc import Iterator

@@ -176,9 +176,7 @@ def test_one_private_address_among_public_ones(
         fetch("http://mixed.example/a", Fetching())
 
 
-def test_the_next_address_is_tried(
-    site: Site, resolve: Callable[..., Resolver], unused_port: int
-) -> None:
+def test_the_next_address_is_tried(site: Site, resolve: Callable[..., Resolver]) -> None:
     site.answers["/a"] = reply(b"abc")
     resolve(["127.0.0.2", "127.0.0.1"])  # the site listens on 127.0.0.1 alone
     url = f"http://two.example:{site.port}/a"

@@ -47,9 +47,11 @@ def write_with_ffmpeg(
     rate: int = 48_000,
     layout: str = "mono",
     video: bool = False,
+    start: int = 0,
     options: dict[str, str] | None = None,
 ) -> Path:
-    """Encode 16 kHz speech with FFmpeg into the container that the path's ending names."""
+    """Encode 16 kHz speech with FFmpeg into the container that the path's ending names; its time
+    stamps begin at `start` seconds."""
     with av.open(str(path), "w", options=options or {}) as container:
         audio = container.add_stream(codec, rate=rate, layout=layout)
         if video:
@@ -59,6 +61,7 @@ def write_with_ffmpeg(
             np.rint(speech * 32767).astype(np.int16)[np.newaxis], format="s16", layout="mono"
         )
         frame.sample_rate = 16_000
+        frame.pts = start * 16_000
         for resampled in [*resampler.resample(frame), *resampler.resample(None)]:
             container.mux(audio.encode(resampled))
         container.mux(audio.encode(None))

@@ -4,7 +4,6 @@ libsndfile decodes what it can, FFmpeg (through PyAV) the rest. Both read as far
 goes and say whether that was all of it.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,7 +12,7 @@ from typing import BinaryIO
 
 import soundfile
 
-from edge_detect import mp3
+from edge_detect import mp3, ogg
 from edge_detect.decoded import (
     NO_SAMPLES,
     Decoded,
@@ -46,24 +45,31 @@ DECLARED_SIZE = re.compile(r"^ *(?:data|SSND|Data Size|riff) *: (\d+) \(should b
 # Programs that write into a pipe can't know the size and put about the largest there is.
 PIPED_SIZE = 0x7FFF_0000
 
-# The header of an Ogg page and the largest page there is (RFC 3533, section 6).
-OGG_PAGE_MAGIC = b"OggS"
-OGG_FLAGS_OFFSET = 5
-OGG_LAST_PAGE_FLAG = 0x04
-OGG_MAX_PAGE_BYTES = 27 + 255 + 255 * 255
-
 
 def decode(file: BinaryIO, name: str) -> Iterator[Decoded]:
     """Decode piece by piece with libsndfile, or with FFmpeg where libsndfile can't.
 
     No more than a piece is in memory. A file that is damaged or cut off ends with an empty piece
-    that is not complete. libsndfile reads nothing of a file whose writer left the length open: a
-    WAV of a recorder that lost power says 0 samples, a streamed FLAC says nothing; and not all of
-    an MP3 that leaves it open.
+    that is not complete.
     """
-    if not mp3.ends_unsaid(file):
+    rate = 0
+    for piece in decode_by_either(file, name):
+        yield piece
+        rate = piece.sample_rate
+    if rate and ogg.is_cut(file):
+        yield nothing_more(rate)
+
+
+def decode_by_either(file: BinaryIO, name: str) -> Iterator[Decoded]:
+    """What libsndfile decodes of a file that it reads whole, else what FFmpeg does.
+
+    libsndfile reads nothing of a file whose writer left the length open: a WAV of a recorder that
+    lost power says 0 samples, a streamed FLAC says nothing; and not all of an MP3 that leaves it
+    open, nor of a chained Ogg.
+    """
+    if not mp3.ends_unsaid(file) and not ogg.is_chained(file):
         with suppress(soundfile.LibsndfileError), soundfile.SoundFile(file) as sound:
-            if 0 < sound.frames < OPEN_LENGTH:
+            if 0 < sound.frames < OPEN_LENGTH and not is_mpeg_in_wav(sound):
                 check_rate(sound.samplerate)
                 yield from decode_with_libsndfile(sound, file)
                 return
@@ -85,8 +91,6 @@ def decode_with_libsndfile(sound: soundfile.SoundFile, file: BinaryIO) -> Iterat
             frames += len(piece.samples)
         complete = False
     complete = complete and frames == sound.frames
-    if sound.format == "OGG":
-        complete = complete and ogg_stream_ended(file)
     if not complete:
         yield nothing_more(sound.samplerate, max(0, sound.frames - frames))
 
@@ -103,6 +107,11 @@ def behind_break(file: BinaryIO, sample_rate: int, frames: int) -> Iterator[Deco
             passed += skipped
             if skipped < len(piece.samples):
                 yield replace(piece, samples=piece.samples[skipped:], complete=True)
+
+
+def is_mpeg_in_wav(sound: soundfile.SoundFile) -> bool:
+    """Whether a WAV holds MPEG audio: libsndfile guesses its length from the bit rate."""
+    return bool(sound.format == "WAV" and sound.subtype.startswith("MPEG_LAYER"))
 
 
 def read_block(sound: soundfile.SoundFile) -> Waveform:
@@ -122,14 +131,3 @@ def header_exceeds_file(sound: soundfile.SoundFile) -> bool:
     """
     sizes = DECLARED_SIZE.findall(sound.extra_info)
     return any(int(actual) < int(declared) < PIPED_SIZE for declared, actual in sizes)
-
-
-def ogg_stream_ended(file: BinaryIO) -> bool:
-    """Whether the last page carries the end-of-stream flag (RFC 3533, section 6)."""
-    position = file.tell()
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - OGG_MAX_PAGE_BYTES))
-    tail = file.read()
-    file.seek(position)
-    flags = tail.rfind(OGG_PAGE_MAGIC) + OGG_FLAGS_OFFSET
-    return flags < len(tail) and bool(tail[flags] & OGG_LAST_PAGE_FLAG)

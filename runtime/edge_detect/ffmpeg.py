@@ -26,6 +26,14 @@ FFMPEG_FORMATS = (
     "mpegts,mxf,nut,ogg,rm,sln,tak,tta,voc,w64,wav,wv"
 )
 
+# Bare streams, which say nowhere how long they are: FFmpeg guesses it from the first frames and the
+# file's size.
+BARE_STREAMS = frozenset({"aac", "ac3", "amr", "dts", "eac3", "g722", "gsm", "loas", "mp3"})
+
+# FFmpeg's own decoders of AMR refuse what telephones send in pauses (DTX, 3GPP TS 26.093 and
+# 26.193): those would be missing from the recording.
+DECODERS = {"amrnb": "libopencore_amrnb", "amrwb": "libopencore_amrwb"}
+
 # Containers round their declared duration to a packet or a video frame.
 DURATION_TOLERANCE_SECONDS = 0.1
 
@@ -75,7 +83,8 @@ def read_stream(container: Any, name: str) -> Iterator[Decoded]:
         raise UnsupportedAudio(f"{name!r} has no audio stream; give a file with sound")
     frames = passed = good = broken = rate = 0
     held: list[Any] = []
-    for packet in decoded_packets(container, stream):
+    decoder = decoder_of(stream, name)
+    for packet in decoded_packets(container, stream, decoder):
         good += bool(packet.frames)
         broken += packet.broken
         for frame in packet.frames:
@@ -88,11 +97,11 @@ def read_stream(container: Any, name: str) -> Iterator[Decoded]:
             held.append(frame)
             frames += frame.samples
         if frames - passed >= FFMPEG_PIECE_SAMPLES:
-            yield piece_of(held, container, stream)
+            yield piece_of(held, container, decoder)
             passed = frames
             held.clear()
     if held:
-        yield piece_of(held, container, stream)
+        yield piece_of(held, container, decoder)
     if broken > good:
         raise UnsupportedAudio(
             f"{name!r} is no readable audio ({broken} of {broken + good} packets are broken); "
@@ -104,13 +113,29 @@ def read_stream(container: Any, name: str) -> Iterator[Decoded]:
         yield nothing_more(rate)
 
 
-def piece_of(frames: list[Any], container: Any, stream: Any) -> Decoded:
+def decoder_of(stream: Any, name: str) -> Any:
+    """The codec context that decodes a stream: FFmpeg's choice, but for AMR."""
+    import av
+
+    own = stream.codec_context
+    if own.name not in DECODERS:
+        return own
+    try:
+        return av.CodecContext.create(DECODERS[own.name], "r")
+    except av.codec.codec.UnknownCodecError as error:
+        raise UnsupportedAudio(
+            f"{name!r} is AMR, and PyAV {av.__version__} lacks the decoder {DECODERS[own.name]!r}; "
+            "install a wheel of av that has it, or convert it to WAV or FLAC"
+        ) from error
+
+
+def piece_of(frames: list[Any], container: Any, decoder: Any) -> Decoded:
     """Some of FFmpeg's frames as one piece."""
     rate = frames[0].sample_rate
     encoding = Encoding(
         "FFmpeg",
         container.format.name,
-        stream.codec_context.name,
+        decoder.name,
         rate,
         frames[0].layout.nb_channels,
     )
@@ -133,17 +158,17 @@ class Packet:
     """Marked so by the container, or refused by the decoder."""
 
 
-def decoded_packets(container: Any, stream: Any) -> Iterator[Packet]:
+def decoded_packets(container: Any, stream: Any, decoder: Any) -> Iterator[Packet]:
     """Decode packet by packet; a broken one is passed over, and where the container itself breaks
     off, that is the last one."""
     import av
 
-    planar, packed = (av.AudioResampler(format=name) for name in ("fltp", "flt"))
+    converters: dict[tuple[str, str], Any] = {}  # a recording may go on with other channels
     packets = demuxed(container, stream)
     while True:
         try:
             packet = next(packets)
-            decoded = packet.decode()
+            decoded = decoder.decode(packet)
         except StopIteration:
             return
         except av.error.FFmpegError:  # decoders have many words for what they can't make sense of
@@ -151,8 +176,11 @@ def decoded_packets(container: Any, stream: Any) -> Iterator[Packet]:
             continue
         frames: list[Any] = []
         for frame in decoded:
-            many = frame.layout.nb_channels > MOST_PLANES
-            frames += (packed if many else planar).resample(frame)
+            kind = (frame.layout.name, frame.format.name)
+            if kind not in converters:
+                many = frame.layout.nb_channels > MOST_PLANES
+                converters[kind] = av.AudioResampler(format="flt" if many else "fltp")
+            frames += converters[kind].resample(frame)
         yield Packet(frames, packet.is_corrupt)
 
 
@@ -168,10 +196,11 @@ def demuxed(container: Any, stream: Any) -> Iterator[Any]:
 
 def declared_seconds(container: Any, stream: Any) -> float | None:
     """The audio stream's duration in seconds as its header declares it, None where it doesn't."""
-    if container.format.name == "mp3":
-        return None  # guessed from the first frames and the file's size
+    if container.format.name in BARE_STREAMS:
+        return None
     if stream.duration is not None:
         return float(stream.duration * stream.time_base)
     if container.duration is not None and len(container.streams) == 1:
-        return float(container.duration / 1_000_000)  # FFmpeg's AV_TIME_BASE: microseconds
+        end = container.duration - max(0, container.start_time or 0)
+        return float(end / 1_000_000)  # FFmpeg's AV_TIME_BASE: microseconds
     return None

@@ -13,10 +13,13 @@ from edge_detect.fetching import is_url
 
 STANDARD_INPUT = "-"
 
+# Not .ts and .mts, which are source code more often.
 SOUND = (
-    "*.wav", "*.mp3", "*.flac", "*.ogg", "*.oga", "*.opus", "*.m4a", "*.mp4", "*.aac", "*.aiff",
-    "*.aif", "*.amr", "*.au", "*.caf", "*.mka", "*.mkv", "*.mov", "*.avi", "*.w64", "*.webm",
-    "*.wma", "*.3gp",
+    "*.3g2", "*.3gp", "*.3gpp", "*.aac", "*.ac3", "*.aif", "*.aifc", "*.aiff", "*.amr", "*.ape",
+    "*.asf", "*.au", "*.avi", "*.awb", "*.bwf", "*.caf", "*.eac3", "*.flac", "*.flv", "*.m2ts",
+    "*.m4a", "*.m4b", "*.m4v", "*.mka", "*.mkv", "*.mov", "*.mp2", "*.mp3", "*.mp4", "*.mpeg",
+    "*.mpg", "*.mxf", "*.oga", "*.ogg", "*.ogv", "*.opus", "*.rf64", "*.snd", "*.spx", "*.tta",
+    "*.voc", "*.w64", "*.wav", "*.weba", "*.webm", "*.wma", "*.wmv", "*.wv",
 )  # fmt: skip
 """Names that are taken from a folder unless `--include` says others."""
 

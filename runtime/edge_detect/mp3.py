@@ -1,9 +1,10 @@
-"""Whether an MP3 says how long it is: only then libsndfile reads all of it.
+"""Whether an MP3, or MPEG audio of another layer, says how long it is: only then libsndfile reads
+all of it.
 
 The first frame may hold a tag instead of sound, with the stream's length (Xing's, which LAME and
 FFmpeg write). Where it is missing libsndfile takes all frames to be as large as the first ones,
 which ends a recording of variable bit rate early; where more follows, as in files joined end to
-end, it stops at the length of the first.
+end, it stops at the length of the first. Layers I and II (MP2) have no such tag.
 """
 
 import os
@@ -53,8 +54,8 @@ def behind_id3(file: BinaryIO) -> int:
 
 
 def is_frame(head: bytes) -> bool:
-    """Whether bytes begin as a frame of MPEG audio, layer III, does."""
-    return len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2
+    """Whether bytes begin as a frame of MPEG audio does, of layer I, II or III."""
+    return len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06 != 0
 
 
 def declared_end(head: bytes, start: int) -> int:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.runtime.test_audio import with_data_size
 from tests.runtime.test_cli import run
+from tests.runtime.test_lengths import with_data_size
 
 CHUNK = 1000
 PAUSE_SECONDS = 0.005

@@ -209,7 +209,12 @@ def open_source(source: str | os.PathLike[str] | bytes, fetching: Fetching) -> I
     except OSError as error:
         raise unopenable(path, error) from error
     with file:
-        yield file
+        try:
+            yield file
+        except OSError as error:
+            raise FileUnreadable(
+                f"can't read {str(path)!r}: {error.strerror}; check the disk, or copy the file"
+            ) from error
 
 
 def check_regular_file(path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 import soundfile
 
 from edge_detect import mp3, ogg
+from edge_detect.content import Content
 from edge_detect.decoded import (
     NO_SAMPLES,
     Decoded,
@@ -51,33 +52,42 @@ def decode(file: BinaryIO, name: str) -> Iterator[Decoded]:
 
     No more than a piece is in memory. A file that is damaged or cut off ends with an empty piece
     that is not complete.
+
+    Raises:
+        UnsupportedAudio: neither can.
+        OSError: `file` can't be read.
     """
+    content = Content(file)
     rate = 0
-    for piece in decode_by_either(file, name):
-        yield piece
-        rate = piece.sample_rate
-    if rate and ogg.is_cut(file):
+    try:
+        for piece in decode_by_either(content, name):
+            yield piece
+            rate = piece.sample_rate
+    except UnsupportedAudio:
+        content.raise_error()
+        raise
+    if rate and ogg.is_cut(content):
         yield nothing_more(rate)
+    content.raise_error()
 
 
-def decode_by_either(file: BinaryIO, name: str) -> Iterator[Decoded]:
+def decode_by_either(content: Content, name: str) -> Iterator[Decoded]:
     """What libsndfile decodes of a file that it reads whole, else what FFmpeg does.
 
     libsndfile reads nothing of a file whose writer left the length open: a WAV of a recorder that
     lost power says 0 samples, a streamed FLAC says nothing; and not all of an MP3 that leaves it
     open, nor of a chained Ogg.
     """
-    if not mp3.ends_unsaid(file) and not ogg.is_chained(file):
-        with suppress(soundfile.LibsndfileError), soundfile.SoundFile(file) as sound:
+    if not mp3.ends_unsaid(content) and not ogg.is_chained(content):
+        with suppress(soundfile.LibsndfileError), soundfile.SoundFile(content) as sound:
             if 0 < sound.frames < OPEN_LENGTH and not is_mpeg_in_wav(sound):
                 check_rate(sound.samplerate)
-                yield from decode_with_libsndfile(sound, file)
+                yield from decode_with_libsndfile(sound, content)
                 return
-        file.seek(0)
-    yield from decode_with_ffmpeg(file, name)
+    yield from decode_with_ffmpeg(content, name)
 
 
-def decode_with_libsndfile(sound: soundfile.SoundFile, file: BinaryIO) -> Iterator[Decoded]:
+def decode_with_libsndfile(sound: soundfile.SoundFile, content: Content) -> Iterator[Decoded]:
     """Read block by block, so that a damaged end costs no more than its own block."""
     frames = 0
     complete = not header_exceeds_file(sound)
@@ -86,7 +96,7 @@ def decode_with_libsndfile(sound: soundfile.SoundFile, file: BinaryIO) -> Iterat
         yield Decoded(to_mono(block), sound.samplerate, complete=True, encoding=encoding)
         frames += len(block)
     if frames < sound.frames and sound.format in ENDED_AT_BREAKS:
-        for piece in behind_break(file, sound.samplerate, frames):
+        for piece in behind_break(content, sound.samplerate, frames):
             yield piece
             frames += len(piece.samples)
         complete = False
@@ -95,12 +105,11 @@ def decode_with_libsndfile(sound: soundfile.SoundFile, file: BinaryIO) -> Iterat
         yield nothing_more(sound.samplerate, max(0, sound.frames - frames))
 
 
-def behind_break(file: BinaryIO, sample_rate: int, frames: int) -> Iterator[Decoded]:
+def behind_break(content: Content, sample_rate: int, frames: int) -> Iterator[Decoded]:
     """What FFmpeg reads of a file behind its first `frames`, where libsndfile gave up."""
-    file.seek(0)
     passed = 0
     with suppress(UnsupportedAudio):
-        for piece in decode_with_ffmpeg(file, "the rest"):
+        for piece in decode_with_ffmpeg(content, "the rest"):
             if piece.sample_rate != sample_rate:
                 return
             skipped = min(len(piece.samples), frames - passed)

@@ -1,10 +1,10 @@
 """What FFmpeg, through PyAV, decodes of any container."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
+from edge_detect.content import Content
 from edge_detect.decoded import (
     Decoded,
     Encoding,
@@ -41,13 +41,14 @@ DURATION_TOLERANCE_SECONDS = 0.1
 MOST_PLANES = 7
 
 
-def decode_with_ffmpeg(file: BinaryIO, name: str) -> Iterator[Decoded]:
+def decode_with_ffmpeg(content: Content, name: str) -> Iterator[Decoded]:
     """Decode the best audio stream of any container that FFmpeg reads."""
     import av  # 80 ms that WAV, FLAC, MP3 and Ogg don't need
 
+    content.seek(0)
     try:
         options = {"format_whitelist": FFMPEG_FORMATS}
-        with av.open(NamelessFile(file), metadata_errors="replace", options=options) as container:
+        with av.open(content, metadata_errors="replace", options=options) as container:
             yield from read_stream(container, name)
     except (av.error.FFmpegError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "its text can't be decoded"
@@ -55,25 +56,6 @@ def decode_with_ffmpeg(file: BinaryIO, name: str) -> Iterator[Decoded]:
             f"{name!r} is no audio that libsndfile or FFmpeg can read ({reason}); "
             "convert it to WAV or FLAC"
         ) from error
-
-
-class NamelessFile:
-    """A file without the `name` that PyAV passes on: FFmpeg then judges by the content alone.
-
-    What is appended from now on is left out: a recording that goes on would never end.
-    """
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._size = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        self._read = file.read
-        self.seek = file.seek
-        self.tell = file.tell
-
-    def read(self, size: int = -1) -> bytes:
-        """So many bytes, fewer at the end; all that are left where `size` is negative."""
-        left = max(0, self._size - self.tell())
-        return self._read(left if size < 0 else min(size, left))
 
 
 def read_stream(container: Any, name: str) -> Iterator[Decoded]:
@@ -118,6 +100,10 @@ def decoder_of(stream: Any, name: str) -> Any:
     import av
 
     own = stream.codec_context
+    if own is None:
+        raise UnsupportedAudio(
+            f"{name!r} has sound in a format that FFmpeg can't decode; convert it to WAV or FLAC"
+        )
     if own.name not in DECODERS:
         return own
     try:
@@ -163,7 +149,7 @@ def decoded_packets(container: Any, stream: Any, decoder: Any) -> Iterator[Packe
     off, that is the last one."""
     import av
 
-    converters: dict[tuple[str, str], Any] = {}  # a recording may go on with other channels
+    converters: dict[tuple[int, str, str], Any] = {}  # a recording may go on in another format
     packets = demuxed(container, stream)
     while True:
         try:
@@ -176,7 +162,7 @@ def decoded_packets(container: Any, stream: Any, decoder: Any) -> Iterator[Packe
             continue
         frames: list[Any] = []
         for frame in decoded:
-            kind = (frame.layout.name, frame.format.name)
+            kind = (frame.sample_rate, frame.layout.name, frame.format.name)
             if kind not in converters:
                 many = frame.layout.nb_channels > MOST_PLANES
                 converters[kind] = av.AudioResampler(format="flt" if many else "fltp")

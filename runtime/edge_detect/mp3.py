@@ -9,7 +9,8 @@ end, it stops at the length of the first. Layers I and II (MP2) have no such tag
 
 import os
 import struct
-from typing import BinaryIO
+
+from edge_detect.content import Content
 
 ID3_MAGIC = b"ID3"
 ID3_HEADER_BYTES = 10
@@ -25,25 +26,25 @@ LENGTH_LAYOUT = struct.Struct(">4sIII")
 HAS_BYTES = 0x2
 
 
-def ends_unsaid(file: BinaryIO) -> bool:
-    """Whether `file` is an MP3 that doesn't declare its length, or holds more than it declares.
+def ends_unsaid(content: Content) -> bool:
+    """Whether `content` is an MP3 that doesn't declare its length, or holds more than it declares.
 
     False of anything else. Leaves the file at its start.
     """
-    start = behind_id3(file)
-    file.seek(start)
-    head = file.read(HEAD_BYTES)
-    unsaid = is_frame(head.lstrip(b"\0")) and declared_end(head, start) < end_of_frames(file)
-    file.seek(0)
+    start = behind_id3(content)
+    content.seek(start)
+    head = content.read(HEAD_BYTES)
+    unsaid = is_frame(head.lstrip(b"\0")) and declared_end(head, start) < end_of_frames(content)
+    content.seek(0)
     return unsaid
 
 
-def behind_id3(file: BinaryIO) -> int:
+def behind_id3(content: Content) -> int:
     """Where the tags at the start end, in bytes (ID3v2, section 3.1)."""
     position = 0
     for _ in range(MAX_ID3_TAGS):
-        file.seek(position)
-        header = file.read(ID3_HEADER_BYTES)
+        content.seek(position)
+        header = content.read(ID3_HEADER_BYTES)
         if len(header) < ID3_HEADER_BYTES or not header.startswith(ID3_MAGIC):
             break
         size = 0
@@ -69,8 +70,8 @@ def declared_end(head: bytes, start: int) -> int:
     return 0
 
 
-def end_of_frames(file: BinaryIO) -> int:
+def end_of_frames(content: Content) -> int:
     """The file's size, less a tag at its end (ID3v1)."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - ID3V1_BYTES))
-    return size - ID3V1_BYTES if file.read(len(ID3V1_MAGIC)) == ID3V1_MAGIC else size
+    size = content.seek(0, os.SEEK_END)
+    content.seek(max(0, size - ID3V1_BYTES))
+    return size - ID3V1_BYTES if content.read(len(ID3V1_MAGIC)) == ID3V1_MAGIC else size

@@ -2,7 +2,8 @@
 
 import os
 import re
-from typing import BinaryIO
+
+from edge_detect.content import Content
 
 PAGE_MAGIC = b"OggS"
 FLAGS_OFFSET = 5
@@ -18,23 +19,23 @@ LATER_PAGE = re.compile(rb"OggS\0[\x00\x01\x04\x05]")
 SCANNED_BYTES = 1 << 20
 
 
-def is_chained(file: BinaryIO) -> bool:
-    """Whether `file` is an Ogg in which a stream begins behind pages of another, as in captures of
-    a radio or files joined end to end: libsndfile reads the first alone.
+def is_chained(content: Content) -> bool:
+    """Whether `content` is an Ogg in which a stream begins behind pages of another, as in captures
+    of a radio or files joined end to end: libsndfile reads the first alone.
 
     Streams side by side all begin before the later pages of any. Leaves the file at its start.
     """
-    file.seek(0)
-    chained = file.read(len(PAGE_MAGIC)) == PAGE_MAGIC and begins_again(file)
-    file.seek(0)
+    content.seek(0)
+    chained = content.read(len(PAGE_MAGIC)) == PAGE_MAGIC and begins_again(content)
+    content.seek(0)
     return chained
 
 
-def begins_again(file: BinaryIO) -> bool:
+def begins_again(content: Content) -> bool:
     """Whether a first page comes behind a later one, from here on to the file's end."""
     later = False
     end = b""
-    while block := file.read(SCANNED_BYTES):
+    while block := content.read(SCANNED_BYTES):
         block = end + block
         start = 0
         if not later and (found := LATER_PAGE.search(block)):
@@ -46,18 +47,18 @@ def begins_again(file: BinaryIO) -> bool:
     return False
 
 
-def is_cut(file: BinaryIO) -> bool:
-    """Whether `file` is an Ogg whose last page is not whole, or not the last of its stream.
+def is_cut(content: Content) -> bool:
+    """Whether `content` is an Ogg whose last page is not whole, or not the last of its stream.
 
     Leaves the file where it is.
     """
-    position = file.tell()
-    file.seek(0)
-    is_ogg = file.read(len(PAGE_MAGIC)) == PAGE_MAGIC
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - MAX_PAGE_BYTES))
-    tail = file.read()
-    file.seek(position)
+    position = content.tell()
+    content.seek(0)
+    is_ogg = content.read(len(PAGE_MAGIC)) == PAGE_MAGIC
+    size = content.seek(0, os.SEEK_END)
+    content.seek(max(0, size - MAX_PAGE_BYTES))
+    tail = content.read()
+    content.seek(position)
     return is_ogg and not is_last(tail[max(0, tail.rfind(PAGE_MAGIC)) :])
 
 

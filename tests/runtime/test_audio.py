@@ -1,5 +1,7 @@
 """Every way a source can be good, odd or bad."""
 
+import errno
+import io
 import math
 import os
 import struct
@@ -258,6 +260,55 @@ def test_random_bytes_are_no_audio(tmp_path: Path, seed: int, size: int) -> None
     path.write_bytes(np.random.default_rng(seed).bytes(size))
     with pytest.raises(errors.UnsupportedAudio):
         load_audio(path, RATE)
+
+
+def test_a_codec_that_nobody_can_decode(containers: dict[str, Path]) -> None:
+    content = bytearray(containers["wav"].read_bytes())
+    content[20:22] = b"\xfe\x12"  # the format tag
+    with pytest.raises(errors.UnsupportedAudio, match="can't decode"):
+        load_audio(bytes(content), RATE)
+
+
+def test_decoders_print_nothing(
+    containers: dict[str, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    # Without its samples, libsndfile looks for them before the start.
+    content = containers["aiff"].read_bytes().replace(b"SSND", b"none")
+    with pytest.raises(errors.NoSamples):
+        load_audio(content, RATE)
+    assert capfd.readouterr() == ("", "")
+
+
+class FailingFile(io.BytesIO):
+    """Can't be read from so many bytes on, as on a disk that fails."""
+
+    def __init__(self, content: bytes, readable: int) -> None:
+        super().__init__(content)
+        self.readable_bytes = readable
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Raise where a disk would."""
+        content = super().read(size)
+        if self.tell() > self.readable_bytes:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return content
+
+
+@pytest.mark.parametrize("share", [0, 0.5, 0.999])
+@pytest.mark.parametrize("ending", ["wav", "flac", "mp3", "opus", "aac", "m4a", "webm"])
+def test_a_file_that_fails_while_it_is_read(
+    containers: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    ending: str,
+    share: float,
+) -> None:
+    content = containers[ending].read_bytes()
+    failing = FailingFile(content, int(share * len(content)))
+    monkeypatch.setattr(Path, "open", lambda path, mode: failing)
+    with pytest.raises(errors.FileUnreadable, match=rf"speech\.{ending}': Input/output error; "):
+        load_audio(containers[ending], RATE)
+    assert capfd.readouterr() == ("", "")
 
 
 PLAYLISTS = {

@@ -11,6 +11,7 @@ import soundfile
 from edge_detect import errors, ogg
 from edge_detect.audio import decoded_pieces, load_audio
 from edge_detect.conditions import Codec, encoded
+from edge_detect.content import Content
 from edge_detect.decoded import gather
 from edge_detect.mp3 import behind_id3
 from tests.conftest import Waveform, write_with_ffmpeg
@@ -65,7 +66,7 @@ def test_tags_between_joined_mp3s_are_passed_over_with_a_warning(swelling_mp3: P
 
 def test_a_file_of_nothing_but_tags_is_not_followed_to_its_end() -> None:
     tags = 1000
-    end = behind_id3(io.BytesIO(b"ID3\4\0\0\0\0\0\0" * tags))
+    end = behind_id3(Content(io.BytesIO(b"ID3\4\0\0\0\0\0\0" * tags)))
     assert 0 < end < tags * 10 / 2
 
 
@@ -133,6 +134,15 @@ def test_a_stream_that_goes_on_with_other_channels(tmp_path: Path, speech: Wavef
     assert np.square(waveform[len(speech) :]).mean() > 0.4 * np.square(speech).mean()
 
 
+def test_a_stream_that_goes_on_at_another_rate(tmp_path: Path, speech: Waveform) -> None:
+    content = b"".join(
+        write_with_ffmpeg(tmp_path / "a.mp2", speech, "mp2", rate=rate).read_bytes()
+        for rate in (48_000, 44_100)
+    )
+    with pytest.raises(errors.UnsupportedAudio, match="from 48000 to 44100 Hz"):
+        load_audio(content, RATE)
+
+
 def test_pauses_that_amr_leaves_out_are_not_missing(speech: Waveform) -> None:
     with_pause = np.concatenate([speech, np.zeros(RATE, np.float32), speech])
     codec = Codec("libopencore_amrnb", "amr", 8_000, 12_200, options=(("dtx", "1"),))
@@ -195,16 +205,16 @@ def test_streams_side_by_side_are_no_chain(speech: Waveform) -> None:
     one, other = ogg_of(speech, "VORBIS"), ogg_of(speech, "OPUS")
     first, second = one.index(b"OggS", 1), other.index(b"OggS", 1)
     together = one[:first] + other[:second] + one[first:] + other[second:]
-    assert not ogg.is_chained(io.BytesIO(together))
-    assert ogg.is_chained(io.BytesIO(one + other))
+    assert not ogg.is_chained(Content(io.BytesIO(together)))
+    assert ogg.is_chained(Content(io.BytesIO(one + other)))
 
 
 def test_a_chain_is_seen_wherever_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     page, first = b"OggS\0\0" + bytes(40), b"OggS\0\2" + bytes(40)
     for size in range(6, 150):
         monkeypatch.setattr(ogg, "SCANNED_BYTES", size)
-        assert ogg.is_chained(io.BytesIO(first + page + page + first + page))
-        assert not ogg.is_chained(io.BytesIO(first + first + page + page))
+        assert ogg.is_chained(Content(io.BytesIO(first + page + page + first + page)))
+        assert not ogg.is_chained(Content(io.BytesIO(first + first + page + page)))
 
 
 @pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])

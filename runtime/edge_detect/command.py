@@ -33,8 +33,9 @@ EXIT_INTERRUPTED = 130
 
 MEGABYTE = 1_000_000
 
-# How the system refuses to write to a disk that is full or broken, or past a limit.
-REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+# How the system refuses to write to a disk that is full or broken, past a limit, or where nothing
+# is open.
+REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
 
 def known_models(incomplete: str) -> list[str]:
@@ -175,6 +176,7 @@ def exit_on_refused_output() -> Iterator[None]:
 
     It is flushed here: what is refused when the interpreter ends would be told by a traceback.
     """
+    open_closed_streams()
     try:
         try:
             yield
@@ -190,6 +192,20 @@ def exit_on_refused_output() -> Iterator[None]:
                 "elsewhere\n"
             )
         sys.exit(EXIT_FAILED)
+
+
+def open_closed_streams() -> None:
+    """Put something in the place of standard streams that the process was started without.
+
+    Else files opened from now on would get their descriptors, and what is printed. Standard input
+    is empty then, standard output refuses what is written, standard error drops it.
+    """
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY), closefd=False)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", closefd=False)
 
 
 def print_error(error: EdgeDetectError) -> None:

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -243,6 +244,26 @@ def test_a_standard_output_that_is_full(
         "error: can't write to standard output: No space left on device; free space or write "
         "elsewhere\n"
     )
+
+
+def test_a_process_without_standard_streams(tiny: Path, speech_path: Path, tmp_path: Path) -> None:
+    judge = shlex.join([*COMMAND, "--model", str(tiny), "--format", "csv"])
+    path = shlex.quote(str(speech_path))
+
+    def in_shell(command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["sh", "-c", command], stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+
+    refused = in_shell(f"{judge} {path} >&-")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("error: can't write to standard output: Bad file descriptor;")
+    assert len(refused.stderr.splitlines()) == 1
+    assert in_shell(f"{judge} {path} --output {tmp_path}/all <&- >&- 2>&-").returncode == 0
+    dropped = in_shell(f"{judge} {path} 2>&-")
+    assert (dropped.returncode, dropped.stdout) == (0, (tmp_path / "all").read_text())
+    for nothing in ("-", "--files-from -"):
+        assert "Traceback" not in in_shell(f"{judge} {nothing} <&-").stderr
 
 
 @pytest.mark.parametrize("form", ["table", "json", "jsonl", "csv"])

@@ -1,5 +1,6 @@
 """Parsed JSON becomes frozen dataclasses, strictly: every key, no other, each value of its type."""
 
+import sys
 import types
 import typing
 from dataclasses import fields
@@ -36,6 +37,7 @@ def build(kind: Any, value: Any, where: str) -> Any:
     if hasattr(kind, "__dataclass_fields__"):
         return build_dataclass(kind, value, where)
     if kind is float and type(value) is int:
+        require(abs(value) <= sys.float_info.max, f"{value!r:.60} at {where!r}, too large a number")
         return float(value)
     expect(value, kind, where)
     return value

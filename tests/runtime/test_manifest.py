@@ -203,6 +203,7 @@ def test_a_decision_has_every_key(data: dict[str, Any], key: str) -> None:
         ({"threshold": float("nan")}, "the threshold nan, not within 0.2 to 0.8"),
         ({"threshold": 0.1}, "the threshold 0.1, not within 0.2 to 0.8"),
         ({"threshold": 0.9}, "the threshold 0.9, not within 0.2 to 0.8"),
+        ({"threshold": 10**400}, r"at .decision\.threshold., too large a number"),
         ({"threshold": "0.5"}, "'0.5' at 'decision.threshold', not a float"),
         ({"inconclusive_low": -0.1}, "threshold"),
         ({"inconclusive_high": 1.1}, "threshold"),

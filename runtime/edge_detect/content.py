@@ -2,7 +2,7 @@
 go on."""
 
 import os
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 
 class Content:
@@ -17,26 +17,40 @@ class Content:
         """`file` is seekable; the content starts at its start."""
         self._file = file
         self._size = file.seek(0, os.SEEK_END)
+        self._position = file.seek(0)  # asking the file for it is a system call each time
         self._error: OSError | None = None
-        self.tell = file.tell
-        file.seek(0)
+
+    def tell(self) -> int:
+        """Where the next read begins."""
+        return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Where the next read begins; -1, and nothing has changed, where that can't be."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self.tell(), os.SEEK_END: self._size}[whence]
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        if base + offset < 0:
+            return -1
         try:
-            return self._file.seek(base + offset) if base + offset >= 0 else -1
+            self._position = self._file.seek(base + offset)
         except OSError:  # further than a file can be long
             return -1
+        return self._position
 
     def read(self, size: int = -1) -> bytes:
         """So many bytes, fewer at the end; all that are left where `size` is negative."""
-        left = max(0, self._size - self.tell())
+        left = max(0, self._size - self._position)
         try:
-            return self._file.read(left if size < 0 else min(size, left))
+            content = self._file.read(left if size < 0 else min(size, left))
         except OSError as error:
             self._error = error
             return b""
+        self._position += len(content)
+        return content
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer of bytes as far as the content goes; how many there are."""
+        content = self.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
 
     def raise_error(self) -> None:
         """Raise the error that ended the content early, if one did."""

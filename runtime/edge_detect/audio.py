@@ -19,10 +19,11 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from edge_detect.decoded import Decoded, Waveform, check_rate, gather, to_mono
+from edge_detect.decoded import Decoded, Waveform, average, check_rate, energy, gather
 from edge_detect.decoding import decode
 from edge_detect.detection import BYTES_NAME
 from edge_detect.errors import (
+    ChannelsCancel,
     EmptyFile,
     FileNotFound,
     FileUnreadable,
@@ -57,6 +58,9 @@ MAX_CHANNELS = 1024  # libsndfile's own limit
 SILENCE_DBFS = -70.0
 SILENCE_FRAME_SECONDS = 0.025
 
+# Of the energy that the mean of unrelated channels has: no room and no microphones take 20 dB.
+CANCELLED_SHARE = 0.01
+
 
 def load_audio(source: Source, sample_rate: int, fetching: Fetching = DEFAULT_FETCHING) -> Waveform:
     """Decode, average the channels and resample: float32 (samples,) at `sample_rate` Hz.
@@ -85,6 +89,7 @@ def decoded_pieces(
     name = source_name(source)
     frames = missing = sample_rate = 0
     complete = True
+    mean_energy = unrelated_energy = 0.0
     for piece in raw_pieces(source, name, fetching):
         if not np.isfinite(piece.samples).all():
             raise NotFinite(f"{name!r} has NaN or infinite samples; export it again as integer PCM")
@@ -92,9 +97,17 @@ def decoded_pieces(
         missing += piece.missing
         sample_rate = piece.sample_rate
         complete = complete and piece.complete
+        if piece.unrelated_energy:
+            mean_energy += energy(piece.samples)
+            unrelated_energy += piece.unrelated_energy
         yield piece
     if not frames:
         raise NoSamples(f"{name!r} holds no audio samples; record or export it again")
+    if mean_energy < CANCELLED_SHARE * unrelated_energy:
+        raise ChannelsCancel(
+            f"{name!r} has channels that cancel out where they are averaged, as an inverted one "
+            "does; give one channel alone"
+        )
     if not complete:
         warn_truncated(frames / sample_rate, missing / sample_rate, name)
 
@@ -254,7 +267,7 @@ def from_array(waveform: npt.NDArray[Any], sample_rate: int) -> Decoded:
         raise UnsupportedAudio(
             f"the waveform has dtype {samples.dtype}; give floats in [-1, 1] or signed integers"
         )
-    return Decoded(to_mono(samples.astype(np.float32)), sample_rate, complete=True)
+    return average([samples.astype(np.float32)], sample_rate)
 
 
 def resample(decoded: Decoded, sample_rate: int) -> Waveform:

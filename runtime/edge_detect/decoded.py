@@ -1,6 +1,6 @@
 """What decoders give: pieces of mono samples at the file's own rate, and the limits they keep."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -43,6 +43,22 @@ class Decoded:
     """Samples that the file declares and does not give, where that is known."""
     encoding: Encoding | None = None
     """Of the file; None of an array, and of a piece without samples."""
+    unrelated_energy: float = 0.0
+    """The sum of squares that the samples would have if the channels that were averaged had nothing
+    to do with each other; 0 of a single channel."""
+
+
+def average(
+    blocks: Sequence[Waveform], sample_rate: int, encoding: Encoding | None = None
+) -> Decoded:
+    """A whole piece of blocks, each (samples, channels) or (samples,), their channels averaged."""
+    return Decoded(
+        concatenate([to_mono(block) for block in blocks]),
+        sample_rate,
+        complete=True,
+        encoding=encoding,
+        unrelated_energy=sum(map(unrelated_energy, blocks)),
+    )
 
 
 def gather(pieces: Iterable[Decoded]) -> Decoded:
@@ -98,6 +114,17 @@ def to_mono(samples: Waveform) -> Waveform:
         return samples.reshape(-1)
     mono: Waveform = samples.mean(axis=1)
     return mono
+
+
+def unrelated_energy(samples: Waveform) -> float:
+    """`Decoded.unrelated_energy` of (samples, channels) or (samples,)."""
+    channels = samples.shape[1] if samples.ndim == 2 else 1
+    return energy(samples) / channels**2 if channels > 1 else 0.0
+
+
+def energy(samples: Waveform) -> float:
+    """The sum of squares."""
+    return float(np.linalg.norm(samples)) ** 2
 
 
 def concatenate(blocks: list[Waveform]) -> Waveform:

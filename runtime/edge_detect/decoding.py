@@ -19,9 +19,9 @@ from edge_detect.decoded import (
     Decoded,
     Encoding,
     Waveform,
+    average,
     check_rate,
     nothing_more,
-    to_mono,
 )
 from edge_detect.errors import UnsupportedAudio
 from edge_detect.ffmpeg import decode_with_ffmpeg
@@ -93,7 +93,7 @@ def decode_with_libsndfile(sound: soundfile.SoundFile, content: Content) -> Iter
     complete = not header_exceeds_file(sound)
     encoding = Encoding("libsndfile", sound.format, sound.subtype, sound.samplerate, sound.channels)
     while len(block := read_block(sound)):
-        yield Decoded(to_mono(block), sound.samplerate, complete=True, encoding=encoding)
+        yield average([block], sound.samplerate, encoding)
         frames += len(block)
     if frames < sound.frames and sound.format in ENDED_AT_BREAKS:
         for piece in behind_break(content, sound.samplerate, frames):
@@ -115,7 +115,8 @@ def behind_break(content: Content, sample_rate: int, frames: int) -> Iterator[De
             skipped = min(len(piece.samples), frames - passed)
             passed += skipped
             if skipped < len(piece.samples):
-                yield replace(piece, samples=piece.samples[skipped:], complete=True)
+                rest = piece.samples[skipped:]
+                yield replace(piece, samples=rest, complete=True, unrelated_energy=0.0)
 
 
 def is_mpeg_in_wav(sound: soundfile.SoundFile) -> bool:

@@ -14,6 +14,7 @@
     │   ├── TooLong              too_long         more than one pass can hold in memory
     │   ├── NotFinite            not_finite       NaN or infinite samples
     │   ├── NoSpeech             no_speech        silence from end to end
+    │   ├── ChannelsCancel       channels_cancel  their mean is not what a listener hears
     │   ├── UrlRefused           url_refused      a private network, credentials, another scheme
     │   ├── DownloadFailed       download_failed  no host, no connection, 404, cut off
     │   ├── DownloadTooLarge     download_too_large
@@ -118,6 +119,12 @@ class NoSpeech(AudioError):
     """The audio is silence from end to end, so there is nothing to judge."""
 
     type = "no_speech"
+
+
+class ChannelsCancel(AudioError):
+    """Next to nothing is left where the channels are averaged, as with one that is inverted."""
+
+    type = "channels_cancel"
 
 
 class UrlRefused(AudioError):

@@ -9,10 +9,9 @@ from edge_detect.decoded import (
     Decoded,
     Encoding,
     Waveform,
+    average,
     checked_rate,
-    concatenate,
     nothing_more,
-    to_mono,
 )
 from edge_detect.errors import UnsupportedAudio
 
@@ -125,8 +124,7 @@ def piece_of(frames: list[Any], container: Any, decoder: Any) -> Decoded:
         rate,
         frames[0].layout.nb_channels,
     )
-    mono = [to_mono(samples_of(frame)) for frame in frames]
-    return Decoded(concatenate(mono), rate, complete=True, encoding=encoding)
+    return average([samples_of(frame) for frame in frames], rate, encoding)
 
 
 def samples_of(frame: Any) -> Waveform:

@@ -15,6 +15,7 @@ import soundfile
 from edge_detect import errors
 from edge_detect.audio import check_waveform, load_audio
 from tests.conftest import FIXTURES, WRITERS, Waveform, write_with_ffmpeg
+from tests.runtime.test_lengths import with_data_size
 
 RATE = 16_000
 LOSSLESS = {"wav", "flac", "aiff", "caf"}
@@ -69,6 +70,26 @@ def test_channels_are_averaged(speech: Waveform, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "8.wav", speech[:, np.newaxis] * gains, RATE, subtype="FLOAT")
     waveform = load_audio(tmp_path / "8.wav", RATE)
     np.testing.assert_allclose(waveform, speech * gains.mean(), atol=1e-6)
+
+
+@pytest.mark.parametrize("rest", [0, 0.05])
+def test_channels_that_cancel_out_are_not_judged_by_what_is_left(
+    speech: Waveform, tmp_path: Path, rest: float
+) -> None:
+    decoy = rest * speech[::-1]
+    stereo = np.stack([speech + decoy, -speech + decoy], axis=1) / 2
+    soundfile.write(tmp_path / "a.wav", stereo, RATE)
+    by_ffmpeg = with_data_size((tmp_path / "a.wav").read_bytes(), 0)
+    for source in ((stereo, RATE), tmp_path / "a.wav", by_ffmpeg):
+        with pytest.raises(errors.ChannelsCancel, match="give one channel alone"):
+            load_audio(source, RATE)
+
+
+@pytest.mark.parametrize("channels", [2, 8])
+def test_one_channel_among_silent_ones_is_heard(speech: Waveform, channels: int) -> None:
+    waveform = np.zeros((len(speech), channels), np.float32)
+    waveform[:, -1] = speech
+    np.testing.assert_allclose(load_audio((waveform, RATE), RATE), speech / channels, atol=1e-6)
 
 
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW"])

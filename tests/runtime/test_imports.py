@@ -17,11 +17,11 @@ LAYERS = [
     {
         "bench_report",
         "cache",
+        "content",
         "cuda",
         "errors",
         "fail_on",
         "lazy",
-        "mp3",
         "page",
         "processor",
         "records",
@@ -29,7 +29,7 @@ LAYERS = [
         "windowing",
         "workers",
     },
-    {"decoded", "schemas"},
+    {"decoded", "mp3", "ogg", "schemas"},
     {"clips", "fetching", "ffmpeg", "manifest", "parquet", "rates", "whole_file"},
     {"decoding", "detection", "envelope", "label_folder", "listing", "remote", "resampling"},
     {

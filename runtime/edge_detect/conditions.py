@@ -1,5 +1,5 @@
-"""What a clip is heard through: a narrower band, a microphone, a codec, its first seconds; all in
-memory."""
+"""What a clip is heard through: a narrower band, a microphone, a codec, amid silence, its first
+seconds; all in memory."""
 
 import io
 import math
@@ -17,7 +17,7 @@ from edge_detect.audio import load_audio
 from edge_detect.decoded import Waveform
 from edge_detect.errors import ConditionUnavailable
 
-Kind: TypeAlias = Literal["full", "bandwidth", "microphone", "codec", "duration"]
+Kind: TypeAlias = Literal["full", "bandwidth", "microphone", "codec", "silence", "duration"]
 Hear: TypeAlias = Callable[[Waveform, int], Waveform | None]
 """Waveform (samples,) and its sample rate in Hz to what is heard; None where it's too short."""
 
@@ -105,6 +105,11 @@ def through_filter(
     frequencies = np.fft.rfftfreq(size, 1 / sample_rate)
     spectrum = np.fft.rfft(waveform, size) * response(1j * frequencies / corner)
     return cut(np.fft.irfft(spectrum, size).astype(np.float32), samples)
+
+
+def amid_silence(waveform: Waveform, sample_rate: int) -> Waveform:
+    """With digital silence before and behind it, either as long as it is."""
+    return np.pad(waveform, len(waveform))
 
 
 def first_seconds(seconds: float, waveform: Waveform, sample_rate: int) -> Waveform | None:
@@ -199,6 +204,7 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("opus", "codec", "Opus, 24 kbit/s", partial(through_ffmpeg, OPUS)),
     Condition("g722", "codec", "G.722, 64 kbit/s", partial(through_ffmpeg, G722)),
     Condition("gsm", "codec", "GSM full rate, 13 kbit/s", through_gsm),
+    Condition("silence", "silence", "amid twice its length of silence", amid_silence),
     Condition("1s", "duration", "the first 1 s", partial(first_seconds, 1)),
     Condition("2s", "duration", "the first 2 s", partial(first_seconds, 2)),
     Condition("4s", "duration", "the first 4 s", partial(first_seconds, 4)),

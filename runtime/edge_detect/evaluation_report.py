@@ -62,7 +62,7 @@ class ConditionReport:
 
     name: str
     kind: str
-    """full, bandwidth, microphone, codec or duration."""
+    """full, bandwidth, microphone, codec, silence or duration."""
     title: str
     left_out: dict[str, int]
     """Reason to the number of clips that are judged as they are and not under this condition."""

@@ -60,6 +60,13 @@ def test_every_codec_of_another_rate(speech: Waveform) -> None:
         assert abs(lag(heard, speech)) <= 2
 
 
+def test_silence_is_before_and_behind(speech: Waveform) -> None:
+    before, heard, behind = np.split(hear("silence", speech), 3)
+    np.testing.assert_array_equal(heard, speech)
+    assert not before.any()
+    assert not behind.any()
+
+
 @pytest.mark.parametrize(("name", "cutoff"), BANDS.items())
 def test_a_band_ends_at_its_cutoff(name: str, cutoff: float) -> None:
     noise = np.random.default_rng(1).standard_normal(4 * RATE).astype(np.float32)

@@ -66,7 +66,7 @@ class Silence:
         start = round(samples * self.before)
         level = np.abs(waveform).max() * 10 ** (self.noise_db / 20)
         noise = np.random.default_rng(self.seed).standard_normal(len(waveform) + samples)
-        whole = (level * noise).astype(np.float32)
+        whole: Waveform = (level * noise).astype(np.float32)
         whole[start : start + len(waveform)] += waveform
         return whole
 

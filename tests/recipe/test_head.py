@@ -10,6 +10,7 @@ from head import (
     FitRows,
     Head,
     Labelled,
+    Silence,
     engine_error_rates,
     fit_head,
     joined,
@@ -99,11 +100,14 @@ def test_silence_is_no_evidence(rows: Labelled) -> None:
     far = np.array([-6.0, -6.0, 3.0]) + 0.3 * rng.standard_normal(rows.features.shape)
     silence = replace(rows, features=far.astype(np.float32))
     padded = among_silence(rows, silence, 3)
+    around = replace(rows, features=among_silence(rows, silence, 1))
 
     def told(fitted: Head, features: np.ndarray) -> float:
         return float(((fitted.spoof_log_odds(features) > 0) == rows.spoof).mean())
 
-    without, with_silence = (head._fit(FitRows(rows, neutral), 1.0) for neutral in (None, silence))
+    without, with_silence = (
+        head._fit(FitRows(rows, neutral), 1.0) for neutral in (None, Silence(silence, around))
+    )
     assert told(without, rows.features) > 0.9
     assert told(without, padded) < 0.7
     assert told(with_silence, rows.features) > 0.9
@@ -113,11 +117,12 @@ def test_silence_is_no_evidence(rows: Labelled) -> None:
 
 def test_silence_of_what_is_left_out_has_no_say(rows: Labelled) -> None:
     silence = replace(rows, features=rows.features[::-1].copy())
-    before = left_out_log_odds(FitRows(rows, silence), 1e-2)
+    before = left_out_log_odds(FitRows(rows, Silence(silence, silence)), 1e-2)
     disturbed = silence.features.copy()
     own = np.isin(rows.origins, ["a", "vocoder"]) & (rows.sources == "a")
     disturbed[own] += 100
-    after = left_out_log_odds(FitRows(rows, replace(silence, features=disturbed)), 1e-2)
+    other = replace(silence, features=disturbed)
+    after = left_out_log_odds(FitRows(rows, Silence(other, other)), 1e-2)
     assert after[own] == pytest.approx(before[own], abs=1e-9)
     assert after[rows.origins == "b"] != pytest.approx(before[rows.origins == "b"], abs=1e-6)
 
@@ -168,7 +173,7 @@ def test_a_narrowed_head_still_scores_the_features_themselves() -> None:
     rows = moved_rows("voice")
     fitted = head._fit(FitRows(rows), 1e-3)
     features = fitted.scaler.transform(rows.features)
-    narrowing = head._narrowing(rows, features)
+    narrowing = head._narrowing(FitRows(rows), fitted.scaler)
     assert narrowing == pytest.approx(narrowing.T)
     clips = np.unique(rows.paths, return_inverse=True)[1]
     means = np.stack([features[clips == clip].mean(axis=0) for clip in range(400)])

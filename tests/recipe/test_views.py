@@ -8,7 +8,7 @@ import pytest
 
 from clips import Clip, store
 from sources import Label, Split
-from views import Silence, draw_silence, features_of_silence
+from views import Pause, draw_pause, features_of_silence
 
 RATE = 16_000
 
@@ -28,7 +28,7 @@ def clips(tmp_path: Path) -> list[Clip]:
 @pytest.mark.parametrize("noise_db", [-math.inf, -60.0])
 def test_a_clip_stands_amid_its_silence(noise_db: float) -> None:
     waveform = np.linspace(-1, 1, RATE, dtype=np.float32)
-    whole = Silence(2.0, 0.25, noise_db, 7).around(waveform)
+    whole = Pause(2.0, 0.25, noise_db, 7).around(waveform)
     assert whole.dtype == np.float32
     assert len(whole) == 3 * RATE
     before, heard, behind = np.split(whole, [RATE // 2, RATE // 2 + RATE])
@@ -41,7 +41,7 @@ def test_a_clip_stands_amid_its_silence(noise_db: float) -> None:
 def test_a_copy_has_the_silence_of_its_original(clips: list[Clip]) -> None:
     original, other = clips[:2]
     copy = Clip("clips/v/0.flac", Label.SPOOF, "v", "s", "en", "", Split.TRAIN, original.path, 1.0)
-    assert draw_silence(copy) == draw_silence(original) != draw_silence(other)
+    assert draw_pause(copy) == draw_pause(original) != draw_pause(other)
 
 
 def test_features_of_silence_are_those_of_the_silence_alone(
@@ -54,7 +54,7 @@ def test_features_of_silence_are_those_of_the_silence_alone(
 
     alone = np.stack([loudness(clip.read(tmp_path)) for clip in clips])
     silence = features_of_silence(clips, tmp_path, alone, loudness)
-    levels = [10 ** (draw_silence(clip).noise_db / 20) for clip in clips]
+    levels = [10 ** (draw_pause(clip).noise_db / 20) for clip in clips]
     assert any(levels)
     assert not all(levels)
     for clip, [found], level in zip(clips, silence, levels, strict=True):

@@ -30,6 +30,7 @@ from head import (
     Head,
     Labelled,
     Scores,
+    Silence,
     engine_error_rates,
     fit_head,
     joined,
@@ -155,10 +156,12 @@ class Embeddings:
         """Those of whole clips under a view."""
         return labelled(clips, features_of(clips, self.work, view, self.extract))
 
-    def of_silence(self, clips: list[Clip], alone: Labelled) -> Labelled:
-        """Those of silence around clips, of which `alone` are the embeddings at full band."""
-        features = features_of_silence(clips, self.work, alone.features, self.extract)
-        return labelled(clips, features)
+    def of_silence(self, clips: list[Clip], by_themselves: Labelled) -> Silence:
+        """Those of silence around clips, of which the embeddings at full band are at hand."""
+        clean = by_themselves.features
+        silence = features_of_silence(clips, self.work, clean, self.extract)
+        around = np.asarray((clean + silence) / 2, np.float32)
+        return Silence(labelled(clips, silence), labelled(clips, around))
 
 
 def encoder_features(folder: Path) -> Callable[[Waveform], Features]:

@@ -110,13 +110,26 @@ def joined(parts: list[Labelled]) -> Labelled:
 
 
 @dataclass(frozen=True)
+class Silence:
+    """Silence around clips, so that a clip with pauses is judged by its voice alone."""
+
+    alone: Labelled
+    """What it adds to the clips' means: it stands for either label."""
+    around: Labelled
+    """The clips with as much of it as they are long: what differs there from the clips by
+    themselves is no voice's."""
+
+    def without(self, engines: Sequence[str], sources: Sequence[str]) -> Silence:
+        """The rows that have nothing to do with these engines and sources."""
+        return Silence(*(rows.without(engines, sources) for rows in (self.alone, self.around)))
+
+
+@dataclass(frozen=True)
 class FitRows:
     """What a head is fitted on."""
 
     clips: Labelled
-    silence: Labelled | None = None
-    """What silence around clips adds to their mean: it stands for either label, so that a clip
-    with pauses is judged by its voice alone."""
+    silence: Silence | None = None
 
     def without(self, engines: Sequence[str], sources: Sequence[str]) -> FitRows:
         """The rows that have nothing to do with these engines and sources."""
@@ -194,11 +207,11 @@ def _fit(rows: FitRows, strength: float) -> Head:
     clips = rows.clips
     scaler = StandardScaler().fit(clips.features)
     features = scaler.transform(clips.features)
-    narrowing = _narrowing(clips, features)
+    narrowing = _narrowing(rows, scaler)
     names = np.where(clips.spoof, str(Label.SPOOF), str(Label.BONAFIDE))
     weights = compute_sample_weight("balanced", names)
     if rows.silence:
-        silence = scaler.transform(rows.silence.features)
+        silence = scaler.transform(rows.silence.alone.features)
         features = np.concatenate([features, silence, silence])
         names = np.concatenate([names, np.repeat(list(map(str, Label)), len(silence))])
         weights = np.concatenate([weights, np.full(2 * len(silence), _SILENCE_WEIGHT)])
@@ -208,12 +221,16 @@ def _fit(rows: FitRows, strength: float) -> Head:
     return Head(scaler, classifier)
 
 
-def _narrowing(train: Labelled, features: Scores) -> Scores:
+def _narrowing(rows: FitRows, scaler: StandardScaler) -> Scores:
     """A symmetric matrix (size, size) that makes directions small in which real voices differ from
-    one another, or a clip from itself behind a channel: a head regularised behind it leans on them
-    less (within-class covariance normalisation; Hatch, Kajarekar and Stolcke, 2006)."""
-    voices = _means(features[~train.spoof], train.voices[~train.spoof])[0]
-    clips, of_row = _means(features, train.paths)
+    one another, or a clip from itself behind a channel or amid silence: a head regularised behind
+    it leans on them less (within-class covariance normalisation; Hatch, Kajarekar and Stolcke,
+    2006)."""
+    real = rows.clips[~rows.clips.spoof]
+    heard = joined([rows.clips, rows.silence.around]) if rows.silence else rows.clips
+    voices = _means(scaler.transform(real.features), real.voices)[0]
+    features = scaler.transform(heard.features)
+    clips, of_row = _means(features, heard.paths)
     between_voices = np.cov(voices, rowvar=False, bias=True)
     within_clips = np.cov(features - clips[of_row], rowvar=False, bias=True)
     scatter = _VOICES_WEIGHT * between_voices + _CHANNELS_WEIGHT * within_clips

@@ -48,7 +48,7 @@ def hear(clip: Clip, work: Path, view: View) -> Waveform:
 
 
 @dataclass(frozen=True)
-class Silence:
+class Pause:
     """Silence before and behind a clip, drawn by the clip's name."""
 
     times: float
@@ -71,11 +71,11 @@ class Silence:
         return whole
 
 
-def draw_silence(clip: Clip) -> Silence:
+def draw_pause(clip: Clip) -> Pause:
     """That of a clip; a copy and its original get the same."""
     rng = Random(f"{SEED} silence {clip.source_clip or clip.path}")
     noise_db = rng.choice((-math.inf, rng.uniform(*_SILENCE_DB)))
-    return Silence(rng.uniform(*_SILENCE_TIMES), rng.random(), noise_db, rng.getrandbits(32))
+    return Pause(rng.uniform(*_SILENCE_TIMES), rng.random(), noise_db, rng.getrandbits(32))
 
 
 def features_of(
@@ -90,9 +90,9 @@ def features_of_silence(
 ) -> Features:
     """What silence around each clip adds to its mean features: those (clips, size) of the frames
     that it brings, by those of the clips `alone`."""
-    amid = _of_each(clips, lambda clip: extract(draw_silence(clip).around(clip.read(work))))
-    times = np.array([[draw_silence(clip).times] for clip in clips], np.float32)
-    return np.asarray(((1 + times) * amid - alone) / times)
+    amid = _of_each(clips, lambda clip: extract(draw_pause(clip).around(clip.read(work))))
+    times = np.array([[draw_pause(clip).times] for clip in clips], np.float32)
+    return np.asarray(((1 + times) * amid - alone) / times, np.float32)
 
 
 def _of_each(clips: list[Clip], features: Callable[[Clip], Features]) -> Features:

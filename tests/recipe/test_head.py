@@ -6,16 +6,7 @@ import numpy as np
 import pytest
 
 import head
-from head import (
-    FitRows,
-    Head,
-    Labelled,
-    Silence,
-    engine_error_rates,
-    fit_head,
-    joined,
-    left_out_log_odds,
-)
+from head import Head, Labelled, engine_error_rates, fit_head, joined, left_out_log_odds
 
 SOURCES = ("a", "b", "c", "d", "e")
 SPEAKERS = ("speaker", "announcer", "narrator")
@@ -46,26 +37,26 @@ def rows() -> Labelled:
     ("of", "judged"), [("speaker", "speaker"), ("vocoder", "vocoder"), ("a", "a")]
 )
 def test_no_row_has_a_say_in_those_of_its_own_origin(rows: Labelled, of: str, judged: str) -> None:
-    before = left_out_log_odds(FitRows(rows), 1e-2)
+    before = left_out_log_odds(rows, 1e-2)
     disturbed = rows.features.copy()
     own = np.flatnonzero(rows.origins == of)
     disturbed[own[0]] += 100
-    after = left_out_log_odds(FitRows(replace(rows, features=disturbed)), 1e-2)
+    after = left_out_log_odds(replace(rows, features=disturbed), 1e-2)
     assert after[own[1:]] == pytest.approx(before[own[1:]], abs=1e-9)
     assert after[rows.origins != judged] != pytest.approx(before[rows.origins != judged], abs=1e-6)
 
 
 def test_an_original_has_no_say_in_its_copies(rows: Labelled) -> None:
-    before = left_out_log_odds(FitRows(rows), 1e-2)
+    before = left_out_log_odds(rows, 1e-2)
     disturbed = rows.features.copy()
     disturbed[np.flatnonzero(rows.origins == "a")] += 100
-    after = left_out_log_odds(FitRows(replace(rows, features=disturbed)), 1e-2)
+    after = left_out_log_odds(replace(rows, features=disturbed), 1e-2)
     copies = (rows.origins == "vocoder") & (rows.sources == "a")
     assert after[copies] == pytest.approx(before[copies], abs=1e-9)
 
 
 def test_the_head_tells_what_it_was_left_out_of(rows: Labelled) -> None:
-    fitted, left_out = fit_head(FitRows(rows))
+    fitted, left_out = fit_head(rows)
     assert np.isfinite(left_out).all()
     assert ((left_out > 0) == rows.spoof).mean() > 0.9
     assert ((fitted.spoof_log_odds(rows.features) > 0) == rows.spoof).mean() > 0.9
@@ -78,53 +69,15 @@ def test_the_strength_is_that_by_which_engines_that_speak_are_heard_unmet(
     """At every other strength heads tell the one such engine that they have met, and no other."""
     fit = head._fit
 
-    def fit_or_fail(met: FitRows, strength: float) -> Head:
-        speaking = set(met.clips.origins) & set(SPEAKERS)
+    def fit_or_fail(met: Labelled, strength: float) -> Head:
+        speaking = set(met.origins) & set(SPEAKERS)
         fitted = fit(met, strength)
         return fitted if strength == best or len(speaking) > 1 else fitted.rescaled(-1.0, 0.0)
 
     monkeypatch.setattr(head, "_fit", fit_or_fail)
-    fitted, left_out = fit_head(FitRows(rows))
+    fitted, left_out = fit_head(rows)
     assert fitted.classifier.get_params()["C"] == best
-    assert (left_out == left_out_log_odds(FitRows(rows), best)).all()
-
-
-def among_silence(rows: Labelled, silence: Labelled, times: float) -> np.ndarray:
-    """The means of clips with so many times as much silence, relative to the voices' own."""
-    return (rows.features + times * silence.features) / (1 + times)
-
-
-def test_silence_is_no_evidence(rows: Labelled) -> None:
-    """Silence lies beyond the real voices: clips with three times as much are told by the voice."""
-    rng = np.random.default_rng(7)
-    far = np.array([-6.0, -6.0, 3.0]) + 0.3 * rng.standard_normal(rows.features.shape)
-    silence = replace(rows, features=far.astype(np.float32))
-    padded = among_silence(rows, silence, 3)
-    around = replace(rows, features=among_silence(rows, silence, 1))
-
-    def told(fitted: Head, features: np.ndarray) -> float:
-        return float(((fitted.spoof_log_odds(features) > 0) == rows.spoof).mean())
-
-    without, with_silence = (
-        head._fit(FitRows(rows, neutral), 1.0) for neutral in (None, Silence(silence, around))
-    )
-    assert told(without, rows.features) > 0.9
-    assert told(without, padded) < 0.7
-    assert told(with_silence, rows.features) > 0.9
-    assert told(with_silence, padded) > 0.9
-    assert abs(with_silence.spoof_log_odds(far).mean()) < 0.1
-
-
-def test_silence_of_what_is_left_out_has_no_say(rows: Labelled) -> None:
-    silence = replace(rows, features=rows.features[::-1].copy())
-    before = left_out_log_odds(FitRows(rows, Silence(silence, silence)), 1e-2)
-    disturbed = silence.features.copy()
-    own = np.isin(rows.origins, ["a", "vocoder"]) & (rows.sources == "a")
-    disturbed[own] += 100
-    other = replace(silence, features=disturbed)
-    after = left_out_log_odds(FitRows(rows, Silence(other, other)), 1e-2)
-    assert after[own] == pytest.approx(before[own], abs=1e-9)
-    assert after[rows.origins == "b"] != pytest.approx(before[rows.origins == "b"], abs=1e-6)
+    assert (left_out == left_out_log_odds(rows, best)).all()
 
 
 def test_each_engine_is_rated_against_all_real_rows(rows: Labelled) -> None:
@@ -159,7 +112,7 @@ def test_a_head_leans_less_on_what_voices_and_channels_move(
 
     def share() -> float:
         """Of the first feature in what a step of one deviation changes."""
-        moved, still = np.abs(head._fit(FitRows(rows), 1e-3).classifier.coef_[0])
+        moved, still = np.abs(head._fit(rows, 1e-3).classifier.coef_[0])
         return float(moved / still)
 
     kept_from = share()
@@ -171,9 +124,9 @@ def test_a_head_leans_less_on_what_voices_and_channels_move(
 def test_a_narrowed_head_still_scores_the_features_themselves() -> None:
     """Its weights are those of plain features: nothing but scaler and classifier is needed."""
     rows = moved_rows("voice")
-    fitted = head._fit(FitRows(rows), 1e-3)
+    fitted = head._fit(rows, 1e-3)
     features = fitted.scaler.transform(rows.features)
-    narrowing = head._narrowing(FitRows(rows), fitted.scaler)
+    narrowing = head._narrowing(rows, features)
     assert narrowing == pytest.approx(narrowing.T)
     clips = np.unique(rows.paths, return_inverse=True)[1]
     means = np.stack([features[clips == clip].mean(axis=0) for clip in range(400)])

@@ -25,19 +25,9 @@ from edge_detect.calibration import (
 from edge_detect.manifest import Decision
 from edge_export import export_package
 from encoder import ENCODER_FOLDER, embed, load_encoder
-from head import (
-    FitRows,
-    Head,
-    Labelled,
-    Scores,
-    Silence,
-    engine_error_rates,
-    fit_head,
-    joined,
-    labelled,
-)
+from head import Head, Labelled, Scores, engine_error_rates, fit_head, joined, labelled
 from sources import Label, Split
-from views import Features, View, features_of, features_of_silence
+from views import Features, View, features_of
 from waveform import Waveform
 
 _LOG = logging.getLogger("recipe")
@@ -102,10 +92,9 @@ def fit_calibrated_head(clips: list[Clip], work: Path) -> tuple[Head, Decision]:
     train = fitted_on([clip for clip in clips if clip.split is Split.TRAIN])
     validation = [clip for clip in clips if clip.split is Split.VALIDATION]
     test = [clip for clip in clips if clip.split is Split.TEST]
-    full, augmented = (embeddings.of(train, view) for view in (View.FULL, View.AUGMENTED))
-    fitted = joined([full, augmented])
+    fitted = joined([embeddings.of(train, view) for view in (View.FULL, View.AUGMENTED)])
     unmet = joined([embeddings.of(validation, view) for view in View])
-    head, left_out = fit_head(FitRows(fitted, embeddings.of_silence(train, full)))
+    head, left_out = fit_head(fitted)
     rates = engine_error_rates(fitted.spoof, fitted.origins, left_out)
     named = ", ".join(f"{engine} {rate:.1%}" for engine, rate in rates.items())
     _LOG.info("EER of left-out training rows: mean %.1f%%; %s", 100 * fmean(rates.values()), named)
@@ -155,13 +144,6 @@ class Embeddings:
     def of(self, clips: list[Clip], view: View) -> Labelled:
         """Those of whole clips under a view."""
         return labelled(clips, features_of(clips, self.work, view, self.extract))
-
-    def of_silence(self, clips: list[Clip], by_themselves: Labelled) -> Silence:
-        """Those of silence around clips, of which the embeddings at full band are at hand."""
-        clean = by_themselves.features
-        silence = features_of_silence(clips, self.work, clean, self.extract)
-        around = np.asarray((clean + silence) / 2, np.float32)
-        return Silence(labelled(clips, silence), labelled(clips, around))
 
 
 def encoder_features(folder: Path) -> Callable[[Waveform], Features]:

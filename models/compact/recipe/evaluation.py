@@ -17,7 +17,7 @@ from edge_detect.evaluation import Evaluation, ScoredClips, evaluate_scores
 from edge_detect.evaluation_page import render_page
 from edge_detect.evaluation_report import EvaluationReport, report_json
 from edge_detect.whole_file import write_whole
-from head import FitRows, Head, fit_head, labelled
+from head import Head, fit_head, labelled
 from sources import Label, Split
 from views import Features
 from waveform import SAMPLE_RATE
@@ -82,8 +82,7 @@ def band(name: str) -> Condition:
 def fit_baseline(clips: list[Clip], work: Path, condition: Condition) -> Head:
     """The trivial detector, fitted anew for a band on training rows heard through it."""
     train = [clip for clip in clips if clip.split is Split.TRAIN][::_BASELINE_STRIDE]
-    rows = FitRows(labelled(train, channel_features_of(train, work, condition)))
-    head, _ = fit_head(rows)
+    head, _ = fit_head(labelled(train, channel_features_of(train, work, condition)))
     return head
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.class_weight import compute_sample_weight
 
 from clips import Clip
 from edge_detect.rates import equal_error_rate
@@ -29,8 +27,6 @@ _FOLDS = 4
 _VOICES_WEIGHT, _CHANNELS_WEIGHT = 3.0, 4.0
 """Of the scatters that a head is kept from, beside the identity in which it is regularised;
 chosen by left-out training rows."""
-_SILENCE_WEIGHT = 0.3
-"""Of each row of silence under either label, where a row of speech has 1."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +81,6 @@ class Labelled:
         """Some of the clips."""
         return Labelled(*(getattr(self, field.name)[rows] for field in fields(self)))
 
-    def without(self, engines: Sequence[str], sources: Sequence[str]) -> Labelled:
-        """Those that are neither of these engines nor recordings of these sources, nor copies of
-        such."""
-        return self[~np.isin(self.origins, engines) & ~np.isin(self.sources, sources)]
-
 
 def labelled(clips: list[Clip], features: Features) -> Labelled:
     """Attach what is known of the clips that the features came from."""
@@ -109,35 +100,7 @@ def joined(parts: list[Labelled]) -> Labelled:
     return Labelled(*(np.concatenate([getattr(part, n) for part in parts]) for n in names))
 
 
-@dataclass(frozen=True)
-class Silence:
-    """Silence around clips, so that a clip with pauses is judged by its voice alone."""
-
-    alone: Labelled
-    """What it adds to the clips' means: it stands for either label."""
-    around: Labelled
-    """The clips with as much of it as they are long: what differs there from the clips by
-    themselves is no voice's."""
-
-    def without(self, engines: Sequence[str], sources: Sequence[str]) -> Silence:
-        """The rows that have nothing to do with these engines and sources."""
-        return Silence(*(rows.without(engines, sources) for rows in (self.alone, self.around)))
-
-
-@dataclass(frozen=True)
-class FitRows:
-    """What a head is fitted on."""
-
-    clips: Labelled
-    silence: Silence | None = None
-
-    def without(self, engines: Sequence[str], sources: Sequence[str]) -> FitRows:
-        """The rows that have nothing to do with these engines and sources."""
-        silence = self.silence.without(engines, sources) if self.silence else None
-        return FitRows(self.clips.without(engines, sources), silence)
-
-
-def fit_head(rows: FitRows) -> tuple[Head, Scores]:
+def fit_head(train: Labelled) -> tuple[Head, Scores]:
     """Fit on the training rows, of at least two engines that speak, and give the log-odds (clips,)
     that they get when left out.
 
@@ -145,46 +108,44 @@ def fit_head(rows: FitRows) -> tuple[Head, Scores]:
     by heads that have met but one of these: where only one is left out, the rest are relatives
     enough that nearly every strength does.
     """
-    clips = rows.clips
-    speaking = sorted(set(clips.origins[clips.spoof & (clips.sources == "")]))
+    speaking = sorted(set(train.origins[train.spoof & (train.sources == "")]))
     unmet = [[engine for engine in speaking if engine != met] for met in speaking]
 
     def error_rate(strength: float) -> float:
-        return fmean(_unmet_error_rate(rows, strength, engines) for engines in unmet)
+        return fmean(_unmet_error_rate(train, strength, engines) for engines in unmet)
 
     strength = min(_STRENGTHS, key=error_rate)
-    return _fit(rows, strength), left_out_log_odds(rows, strength)
+    return _fit(train, strength), left_out_log_odds(train, strength)
 
 
-def left_out_log_odds(rows: FitRows, strength: float) -> Scores:
+def left_out_log_odds(train: Labelled, strength: float) -> Scores:
     """Log-odds (clips,) of each row by heads that have met neither its engine nor its source, nor
     copies of that: the mean over such heads."""
-    engines = sorted(set(rows.clips.origins[rows.clips.spoof]))
-    return _unmet_log_odds(rows, strength, [[engine] for engine in engines])
+    engines = sorted(set(train.origins[train.spoof]))
+    return _unmet_log_odds(train, strength, [[engine] for engine in engines])
 
 
-def _unmet_error_rate(rows: FitRows, strength: float, engines: list[str]) -> float:
+def _unmet_error_rate(train: Labelled, strength: float, engines: list[str]) -> float:
     """The mean of the engines' equal error rates (0 to 1), by heads that have met none of them."""
-    log_odds, clips = _unmet_log_odds(rows, strength, [engines]), rows.clips
-    judged = ~clips.spoof | np.isin(clips.origins, engines)
-    rates = engine_error_rates(clips.spoof[judged], clips.origins[judged], log_odds[judged])
+    log_odds = _unmet_log_odds(train, strength, [engines])
+    judged = ~train.spoof | np.isin(train.origins, engines)
+    rates = engine_error_rates(train.spoof[judged], train.origins[judged], log_odds[judged])
     return fmean(rates.values())
 
 
-def _unmet_log_odds(rows: FitRows, strength: float, groups: list[list[str]]) -> Scores:
+def _unmet_log_odds(train: Labelled, strength: float, groups: list[list[str]]) -> Scores:
     """Log-odds (clips,) of real rows and of the groups' engines, by heads that have met no engine
     of a group, nor a row's source or copies of it: the mean over such heads; of other engines 0."""
-    clips = rows.clips
-    log_odds, heads = np.zeros(len(clips.spoof)), np.zeros(len(clips.spoof))
-    sources = sorted(set(clips.sources) - {""})
+    log_odds, heads = np.zeros(len(train.spoof)), np.zeros(len(train.spoof))
+    sources = sorted(set(train.sources) - {""})
     for engines in groups:
         for fold in range(_FOLDS):
-            left_out = sources[fold::_FOLDS]
-            of_fold = np.isin(clips.sources, left_out)
-            unmet = np.isin(clips.origins, engines) & (of_fold | (clips.sources == ""))
-            judged = np.where(clips.spoof, unmet, of_fold)
-            head = _fit(rows.without(engines, left_out), strength)
-            log_odds[judged] += head.spoof_log_odds(clips.features[judged])
+            of_group = np.isin(train.origins, engines)
+            of_fold = np.isin(train.sources, sources[fold::_FOLDS])
+            unmet = of_fold | (train.sources == "")
+            judged = np.where(train.spoof, of_group & unmet, of_fold)
+            head = _fit(train[~of_group & ~of_fold], strength)
+            log_odds[judged] += head.spoof_log_odds(train.features[judged])
             heads += judged
     return log_odds / np.maximum(heads, 1)
 
@@ -203,34 +164,23 @@ def engine_error_rates(
     return rates
 
 
-def _fit(rows: FitRows, strength: float) -> Head:
-    clips = rows.clips
-    scaler = StandardScaler().fit(clips.features)
-    features = scaler.transform(clips.features)
-    narrowing = _narrowing(rows, scaler)
-    names = np.where(clips.spoof, str(Label.SPOOF), str(Label.BONAFIDE))
-    weights = compute_sample_weight("balanced", names)
-    if rows.silence:
-        silence = scaler.transform(rows.silence.alone.features)
-        features = np.concatenate([features, silence, silence])
-        names = np.concatenate([names, np.repeat(list(map(str, Label)), len(silence))])
-        weights = np.concatenate([weights, np.full(2 * len(silence), _SILENCE_WEIGHT)])
-    classifier = LogisticRegression(C=strength, max_iter=2000)
-    classifier.fit(features @ narrowing, names, sample_weight=weights)
+def _fit(train: Labelled, strength: float) -> Head:
+    scaler = StandardScaler().fit(train.features)
+    features = scaler.transform(train.features)
+    narrowing = _narrowing(train, features)
+    classifier = LogisticRegression(C=strength, class_weight="balanced", max_iter=2000)
+    names = np.where(train.spoof, str(Label.SPOOF), str(Label.BONAFIDE))
+    classifier.fit(features @ narrowing, names)
     classifier.coef_ = classifier.coef_ @ narrowing
     return Head(scaler, classifier)
 
 
-def _narrowing(rows: FitRows, scaler: StandardScaler) -> Scores:
+def _narrowing(train: Labelled, features: Scores) -> Scores:
     """A symmetric matrix (size, size) that makes directions small in which real voices differ from
-    one another, or a clip from itself behind a channel or amid silence: a head regularised behind
-    it leans on them less (within-class covariance normalisation; Hatch, Kajarekar and Stolcke,
-    2006)."""
-    real = rows.clips[~rows.clips.spoof]
-    heard = joined([rows.clips, rows.silence.around]) if rows.silence else rows.clips
-    voices = _means(scaler.transform(real.features), real.voices)[0]
-    features = scaler.transform(heard.features)
-    clips, of_row = _means(features, heard.paths)
+    one another, or a clip from itself behind a channel: a head regularised behind it leans on them
+    less (within-class covariance normalisation; Hatch, Kajarekar and Stolcke, 2006)."""
+    voices = _means(features[~train.spoof], train.voices[~train.spoof])[0]
+    clips, of_row = _means(features, train.paths)
     between_voices = np.cov(voices, rowvar=False, bias=True)
     within_clips = np.cov(features - clips[of_row], rowvar=False, bias=True)
     scatter = _VOICES_WEIGHT * between_voices + _CHANNELS_WEIGHT * within_clips

@@ -82,6 +82,14 @@ def export(
             "[default: none, so no verdicts]",
         ),
     ] = None,
+    cut_silence: Annotated[
+        bool,
+        typer.Option(
+            "--cut-silence",
+            help="Judge clips without the silence at their ends and in longer pauses, as where "
+            "the training clips had none.",
+        ),
+    ] = False,
     classifier_revision: Annotated[
         str | None, typer.Option(help="Branch, tag or commit of the classifier on the hub.")
     ] = None,
@@ -126,6 +134,7 @@ def export(
             quality_folder=quality_clips,
             max_flips=max_flips,
             decision=decided,
+            cuts_silence=cut_silence,
             licence=licence,
             source=head.origin,
             golden=golden or (),

@@ -56,6 +56,7 @@ class Description:
     decision: Decision | None
     licence: str
     card: str
+    cuts_silence: bool = False
 
 
 def export_package(
@@ -74,6 +75,7 @@ def export_package(
     quality_folder: str | os.PathLike[str] | None = None,
     max_flips: float = MAX_FLIP_RATE,
     decision: Decision | None = None,
+    cuts_silence: bool = False,
     licence: str = "not stated",
     source: str = "scikit-learn objects",
     golden: Sequence[Source] = (),
@@ -104,6 +106,8 @@ def export_package(
         max_flips: share of those clips, 0 to 1, whose label a lower precision may change.
         decision: when a verdict is spoof, bona fide or inconclusive, and what was measured of it;
             answers have no verdict where not given.
+        cuts_silence: whether silence is to be cut out of what is judged, at both ends and in
+            longer pauses, for an encoder and a head whose training clips had none.
         licence: of the weights.
         source: what the scaler and the classifier come from.
         golden: real clips whose answers are stored with the package; synthetic ones where none.
@@ -123,7 +127,9 @@ def export_package(
     head = make_head(scaler, classifier, labels, source)
     bonafide = choose_bonafide(head.labels, bonafide_labels)
     check_fits(decision, head.labels, bonafide)
-    description = Description(name or Path(out).resolve().name, bonafide, decision, licence, card)
+    description = Description(
+        name or Path(out).resolve().name, bonafide, decision, licence, card, cuts_silence
+    )
     with whole_or_nothing(Path(out)) as folder:
         checkpoint = open_checkpoint(encoder, revision)
         loaded = open_encoder(checkpoint)
@@ -218,6 +224,7 @@ def finish_package(
         min_samples=encoder.min_samples,
         hidden_size=encoder.hidden_size,
         normalize=encoder.normalize,
+        cuts_silence=description.cuts_silence,
         labels=head.labels,
         bonafide_labels=description.bonafide_labels,
         decision=description.decision,

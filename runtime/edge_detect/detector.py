@@ -42,6 +42,7 @@ from edge_detect.fetching import DEFAULT_FETCHING, Fetching
 from edge_detect.manifest import Decision, Manifest
 from edge_detect.precision import AUTO
 from edge_detect.session import GraphSession, Stop, Tensor
+from edge_detect.silence import cut_silence
 from edge_detect.store import DEFAULT_MODEL, ModelPackage, open_package
 from edge_detect.timeline import merge
 from edge_detect.windowing import LONG_IN_WINDOWS, Mode, Windowing
@@ -178,7 +179,7 @@ class Detector:
         return self._profile
 
     def embed(self, source: Source) -> Tensor:
-        """The mean-pooled Wav2Vec2 embedding of a source: float32 (hidden,).
+        """The mean-pooled Wav2Vec2 embedding of a source, all of it: float32 (hidden,).
 
         `source` is a path, an http or https address, the bytes of a file, or `(waveform, sample
         rate in Hz)`.
@@ -352,6 +353,9 @@ class Detector:
     def _probabilities(
         self, waveform: Waveform, session: GraphSession, stop: Stop | None = None
     ) -> Tensor:
+        if self.manifest.cuts_silence:
+            rate, least = self.manifest.sample_rate, self.manifest.min_samples
+            waveform = cut_silence(waveform, rate, least)
         row: Tensor = self._classifier.run(self._embed(waveform, session, stop)[np.newaxis])[0]
         return row
 

@@ -195,6 +195,9 @@ class Manifest:
     """Width of the embedding."""
     normalize: bool
     """Whether the encoder graph brings each clip to zero mean and unit variance first."""
+    cuts_silence: bool
+    """Whether silence is cut out of what is judged before the encoder graph, as it was out of the
+    clips that the model was trained on."""
     labels: tuple[str, ...]
     """Classes in the order of the classifier's probabilities."""
     bonafide_labels: tuple[str, ...]

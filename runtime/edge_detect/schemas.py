@@ -6,7 +6,7 @@ from typing import Any
 from edge_detect.errors import InvalidManifest
 from edge_detect.records import UnknownKey
 
-SCHEMA = 5
+SCHEMA = 6
 
 # What schema 1 didn't say of a graph, and what it meant.
 SINCE_SCHEMA_2: dict[str, Any] = {
@@ -34,7 +34,9 @@ def upgraded(data: dict[str, Any]) -> dict[str, Any]:
         data = from_schema_2(data)
     if schema < 4:
         data = from_schema_3(data)
-    return from_schema_4(data) if schema < 5 else data
+    if schema < 5:
+        data = from_schema_4(data)
+    return from_schema_5(data) if schema < 6 else data
 
 
 def from_schema_1(data: dict[str, Any]) -> dict[str, Any]:
@@ -58,6 +60,13 @@ def from_schema_4(data: dict[str, Any]) -> dict[str, Any]:
     """The parsed JSON of a schema 4 manifest as schema 5 would have it: without the answers that
     were recorded, to whatever excerpts came in turn, which told less."""
     return {**with_changed_graphs(data, lambda graph, _: without_answers(graph)), "schema": 5}
+
+
+def from_schema_5(data: dict[str, Any]) -> dict[str, Any]:
+    """The parsed JSON of a schema 5 manifest as schema 6 would have it."""
+    if "cuts_silence" in data:
+        raise UnknownKey("cuts_silence")
+    return {**data, "schema": 6, "cuts_silence": False}
 
 
 def with_graphs(data: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:

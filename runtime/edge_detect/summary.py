@@ -23,6 +23,7 @@ def summarise(package: ModelPackage, auto: Choice) -> list[tuple[str, str]]:
     return [
         *rows,
         ("sample rate", f"{manifest.sample_rate} Hz, at least {manifest.min_samples} samples"),
+        ("silence", "cut out first" if manifest.cuts_silence else "judged as it is"),
         ("encoder", manifest.provenance.encoder),
         ("licence", manifest.licence),
     ]

@@ -81,7 +81,9 @@ def test_from_the_hub(small: Exported, published: Path, tmp_path: Path) -> None:
     arguments = ("--encoder", HUB_ID, "--classifier", published)
     with serve(hub) as address:
         online = {"HF_ENDPOINT": address, "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path / "hf")}
-        result = run(["edge_export"], *arguments, "--out", tmp_path / "a", **online)
+        result = run(
+            ["edge_export"], *arguments, "--out", tmp_path / "a", "--cut-silence", **online
+        )
         assert result.returncode == 0, result.stderr
         missing = run(
             ["edge_export"], *arguments, "--out", tmp_path / "b", "--revision", "v9", **online
@@ -91,6 +93,7 @@ def test_from_the_hub(small: Exported, published: Path, tmp_path: Path) -> None:
     package = open_package(tmp_path / "a")
     assert package.manifest.provenance.encoder == HUB_ID
     assert package.manifest.provenance.encoder_revision == hub.commit
+    assert package.manifest.cuts_silence
     assert package.manifest.encoders == open_package(small.package).manifest.encoders
     # A cached model needs no network; another one can't be had without it.
     offline = {"HF_HOME": str(tmp_path / "hf")}

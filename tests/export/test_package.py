@@ -82,8 +82,12 @@ def test_a_head_of_two_named_classes(small: Exported, tmp_path: Path) -> None:
     embeddings = np.random.default_rng(0).standard_normal((40, SMALL["hidden_size"]))
     scaler = StandardScaler().fit(embeddings)
     classifier = LogisticRegression().fit(scaler.transform(embeddings), targets)
-    out = export_package(small.encoder, scaler, classifier, tmp_path / "two", licence="MIT")
+    out = export_package(
+        small.encoder, scaler, classifier, tmp_path / "two", licence="MIT", cuts_silence=True
+    )
     manifest = open_package(out).manifest
+    assert manifest.cuts_silence
+    assert not open_package(small.package).manifest.cuts_silence
     assert manifest.labels == ("bonafide", "spoof")
     assert manifest.bonafide_labels == ("bonafide",)
     assert manifest.licence == "MIT"

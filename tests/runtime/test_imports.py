@@ -30,7 +30,7 @@ LAYERS = [
         "workers",
     },
     {"decoded", "mp3", "ogg", "schemas"},
-    {"clips", "fetching", "ffmpeg", "manifest", "parquet", "rates", "whole_file"},
+    {"clips", "fetching", "ffmpeg", "manifest", "parquet", "rates", "silence", "whole_file"},
     {"decoding", "detection", "envelope", "label_folder", "listing", "remote", "resampling"},
     {
         "audio",

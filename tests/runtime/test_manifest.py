@@ -53,7 +53,7 @@ def test_no_json_object(text: str) -> None:
         parse_manifest(text)
 
 
-@pytest.mark.parametrize("schema", [0, 6, True, "1", "5", 2.5, None])
+@pytest.mark.parametrize("schema", [0, 7, True, "1", "6", 2.5, None])
 def test_another_schema(data: dict[str, Any], schema: object) -> None:
     with pytest.raises(InvalidManifest, match="schema"):
         parse_manifest(json.dumps({**data, "schema": schema}))
@@ -241,8 +241,24 @@ def test_a_decision_between_no_two_classes(
         parse_manifest(json.dumps(data))
 
 
+def as_schema_5(data: dict[str, Any]) -> dict[str, Any]:
+    """The same manifest as the fifth schema had it."""
+    data["schema"] = 5
+    del data["cuts_silence"]
+    return data
+
+
+def test_schema_5_keeps_silence(tiny: Path, data: dict[str, Any]) -> None:
+    manifest = parse_manifest(json.dumps(as_schema_5(data)))
+    assert (manifest.schema, manifest.cuts_silence) == (SCHEMA, False) == (6, False)
+    assert manifest == read_manifest(tiny)
+    with pytest.raises(InvalidManifest, match="unknown key 'cuts_silence'"):
+        parse_manifest(json.dumps({**data, "cuts_silence": True}))
+
+
 def test_schema_4_is_read_without_its_recorded_answers(data: dict[str, Any]) -> None:
     newest = parse_manifest(json.dumps(data))
+    as_schema_5(data)
     hop = {"file": "golden/int8.f32", "sha256": "0" * 64, "cpu_kind": "", "samples": 8, "hop": 2}
     data["encoders"][0]["recorded"] = hop
     assert parse_manifest(json.dumps({**data, "schema": 4})) == newest
@@ -253,7 +269,7 @@ def test_schema_4_is_read_without_its_recorded_answers(data: dict[str, Any]) -> 
 
 def as_schema_3(data: dict[str, Any]) -> dict[str, Any]:
     """The same manifest as the third schema had it."""
-    data["schema"] = 3
+    as_schema_5(data)["schema"] = 3
     for graph in (*data["encoders"], data["classifier"]):
         del graph["recorded"]
     return data
@@ -262,7 +278,7 @@ def as_schema_3(data: dict[str, Any]) -> dict[str, Any]:
 def test_schema_3_is_read_as_the_newest(tiny: Path, data: dict[str, Any]) -> None:
     data["decision"] = asdict(DECISION)
     manifest = parse_manifest(json.dumps(as_schema_3(data)))
-    assert (manifest.schema, manifest.decision) == (SCHEMA, DECISION) == (5, DECISION)
+    assert (manifest.schema, manifest.decision) == (SCHEMA, DECISION) == (6, DECISION)
     assert manifest == replace(read_manifest(tiny), decision=DECISION)
     assert manifest.encoders[0].recorded is None
 
@@ -290,7 +306,7 @@ def test_schema_2_is_read_as_the_newest(tiny: Path, data: dict[str, Any]) -> Non
 
 def test_schema_2_knows_no_decision(data: dict[str, Any]) -> None:
     with pytest.raises(InvalidManifest, match="unknown key 'decision'"):
-        parse_manifest(json.dumps({**data, "schema": 2}))
+        parse_manifest(json.dumps({**as_schema_5(data), "schema": 2}))
 
 
 def as_schema_1(data: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,8 @@ _MUCH = 0.1
 _INTRODUCTION = """It is trained to tell a real human voice from a synthetic one, on a few hours of
 freely redistributable speech and two CPU cores, as the student of a model of speech quality. It is
 small: read what it fails on, and the figures, before relying on any verdict of it. It hears what a
-telephone lets through, up to 3.5 kHz, and nothing above it."""
+telephone lets through, up to 3.5 kHz, and nothing above it. Silence at both ends of a clip and in
+pauses above 0.3 s is cut out first, as it was out of the training clips."""
 
 _LIMITS = """## Limits
 - Its errors on generators and recordings that it has not met are those of the test tables. A single

@@ -23,12 +23,13 @@ from edge_detect.calibration import (
     to_probabilities,
 )
 from edge_detect.manifest import Decision
+from edge_detect.silence import cut_silence
 from edge_export import export_package
-from encoder import ENCODER_FOLDER, embed, load_encoder
+from encoder import ENCODER_FOLDER, MIN_SAMPLES, embed, load_encoder
 from head import Head, Labelled, Scores, engine_error_rates, fit_head, joined, labelled
 from sources import Label, Split
 from views import Features, View, features_of
-from waveform import Waveform
+from waveform import SAMPLE_RATE, Waveform
 
 _LOG = logging.getLogger("recipe")
 
@@ -69,6 +70,7 @@ def make_package(clips: list[Clip], work: Path) -> Path:
             licence=LICENCE,
             source=f"models/{NAME}/recipe",
             decision=decision,
+            cuts_silence=True,
         )
     return out
 
@@ -147,7 +149,12 @@ class Embeddings:
 
 
 def encoder_features(folder: Path) -> Callable[[Waveform], Features]:
-    """The mean-pooled embedding of a saved encoder as a feature extractor."""
+    """The mean-pooled embedding of a saved encoder, without silence, as a feature extractor."""
     torch.set_num_threads(1)  # clips are embedded side by side
     encoder = load_encoder(folder)
-    return lambda waveform: embed(encoder, torch.from_numpy(waveform)).numpy()
+
+    def features(waveform: Waveform) -> Features:
+        speech = cut_silence(waveform, SAMPLE_RATE, MIN_SAMPLES)
+        return embed(encoder, torch.from_numpy(speech)).numpy()
+
+    return features

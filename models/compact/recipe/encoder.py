@@ -48,6 +48,8 @@ _WINDOW = 400
 """Samples of the spectrum's window, in the middle of the field."""
 _LOW_PASS_HZ, _LOW_PASS_TAPS = 3_500, 91
 """Of the saved encoder: above a telephone's band recordings differ more than voices do."""
+MIN_SAMPLES = _FIELD + _LOW_PASS_TAPS - 1
+"""That one frame of the saved encoder sees."""
 
 
 def normalise(waveforms: Tensor) -> Tensor:

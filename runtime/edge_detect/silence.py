@@ -1,0 +1,39 @@
+"""Silence is cut out of a clip before the encoder, for models whose training clips had none."""
+
+import numpy as np
+
+from edge_detect.decoded import Waveform
+
+FRAME_SECONDS = 0.025
+LOUD_SHARE = 0.95
+BELOW_LOUD_DB = 38.0
+"""Frames so far below what that share of them stays below are silent: a click is no measure."""
+LONGEST_SECONDS = 0.3
+"""Between two sounds; a shorter pause belongs to the speech."""
+MARGIN_SECONDS = 0.05
+"""Of what is cut, left on either side of a sound."""
+
+
+def cut_silence(waveform: Waveform, sample_rate: int, min_samples: int) -> Waveform:
+    """The waveform (samples,) without the silence before and behind it and in longer pauses.
+
+    As it is where next to nothing would be left, fewer than `min_samples`.
+    """
+    frame = round(FRAME_SECONDS * sample_rate)
+    count = len(waveform) // frame
+    if count == 0:
+        return waveform
+    frames = waveform[: count * frame].reshape(count, frame)
+    levels = np.sqrt(np.square(frames).mean(axis=1, dtype=np.float64))
+    silent = np.quantile(levels, LOUD_SHARE) * 10 ** (-BELOW_LOUD_DB / 20)
+    [sounding] = np.nonzero(levels > silent)
+    longest, margin = round(LONGEST_SECONDS * sample_rate), round(MARGIN_SECONDS * sample_rate)
+    [pauses] = np.nonzero((np.diff(sounding) - 1) * frame > longest)
+    firsts = sounding[np.concatenate([[0], pauses + 1])] if len(sounding) else sounding
+    lasts = sounding[np.concatenate([pauses, [-1]])] if len(sounding) else sounding
+    parts = [
+        waveform[max(0, first * frame - margin) : (last + 1) * frame + margin]
+        for first, last in zip(firsts, lasts, strict=True)
+    ]
+    kept = np.concatenate(parts) if parts else waveform
+    return kept if len(kept) >= min_samples else waveform

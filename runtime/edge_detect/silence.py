@@ -20,6 +20,7 @@ def cut_silence(waveform: Waveform, sample_rate: int, min_samples: int) -> Wavef
     As it is where next to nothing would be left, fewer than `min_samples`.
     """
     frame = round(FRAME_SECONDS * sample_rate)
+    longest, margin = round(LONGEST_SECONDS * sample_rate), round(MARGIN_SECONDS * sample_rate)
     count = len(waveform) // frame
     if count == 0:
         return waveform
@@ -27,13 +28,10 @@ def cut_silence(waveform: Waveform, sample_rate: int, min_samples: int) -> Wavef
     levels = np.sqrt(np.square(frames).mean(axis=1, dtype=np.float64))
     silent = np.quantile(levels, LOUD_SHARE) * 10 ** (-BELOW_LOUD_DB / 20)
     [sounding] = np.nonzero(levels > silent)
-    longest, margin = round(LONGEST_SECONDS * sample_rate), round(MARGIN_SECONDS * sample_rate)
+    if not len(sounding):
+        return waveform
     [pauses] = np.nonzero((np.diff(sounding) - 1) * frame > longest)
-    firsts = sounding[np.concatenate([[0], pauses + 1])] if len(sounding) else sounding
-    lasts = sounding[np.concatenate([pauses, [-1]])] if len(sounding) else sounding
-    parts = [
-        waveform[max(0, first * frame - margin) : (last + 1) * frame + margin]
-        for first, last in zip(firsts, lasts, strict=True)
-    ]
-    kept = np.concatenate(parts) if parts else waveform
+    firsts, lasts = sounding[[0, *(pauses + 1)]], sounding[[*pauses, -1]]
+    starts, ends = np.maximum(0, firsts * frame - margin), (lasts + 1) * frame + margin
+    kept = np.concatenate([waveform[a:b] for a, b in zip(starts, ends, strict=True)])
     return kept if len(kept) >= min_samples else waveform

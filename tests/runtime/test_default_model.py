@@ -67,6 +67,18 @@ def test_every_container_is_answered(
     assert detection.duration_s == pytest.approx(5.3, abs=0.06)
 
 
+@pytest.mark.parametrize("engine", ["pico_en_gb", "espeakng_en_us", "flite_en_slt", "piper_en_joe"])
+@pytest.mark.parametrize("level", [0.0, 1e-4])
+def test_silence_hides_no_synthetic_voice(detector: Detector, engine: str, level: float) -> None:
+    spoof = load_audio(FIXTURES / "synthetic" / f"{engine}.opus", RATE)
+    noise = level * np.random.default_rng(0).standard_normal(3 * len(spoof))
+    amid = np.pad(spoof, len(spoof)) + noise.astype(np.float32)
+    detection = detector.predict((amid, RATE))
+    assert detection.verdict == "spoof"
+    alone = detector.predict((spoof, RATE)).spoof_probability
+    assert detection.spoof_probability == pytest.approx(alone, abs=0.05)
+
+
 @pytest.mark.parametrize("engine", ["pico_en_gb", "espeakng_en_us", "flite_en_slt"])
 @pytest.mark.parametrize("voice", ["asterisk_it_flora", "armelle_fr", UNSURE])
 def test_a_synthetic_insert_is_on_the_timeline(voice: str, engine: str) -> None:

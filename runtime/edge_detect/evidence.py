@@ -56,6 +56,8 @@ class Model:
     """"cpu" or "cuda"."""
     provider: str
     """onnxruntime's name for where the encoder ran."""
+    cuts_silence: bool
+    """Whether silence was cut out before the encoder."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ def gather_evidence(
             detector.precision_reason,
             detector.device,
             CUDA if detector.device == "cuda" else CPU,
+            detector.manifest.cuts_silence,
         ),
         rules=rules_of(detector),
         machine=machine_of(detector),

@@ -94,6 +94,7 @@ def model_rows(evidence: Evidence) -> Rows:
     yield "sha256 of the manifest", model.sha256
     yield "precision", model.precision_reason
     yield "device", f"{model.device} ({model.provider})"
+    yield "silence", "cut out first" if model.cuts_silence else "judged as it is"
 
 
 def rule_rows(evidence: Evidence) -> Rows:

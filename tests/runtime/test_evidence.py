@@ -61,6 +61,7 @@ def test_what_it_says(
         "precision_reason": "fp32: the model has no int8 of stated quality",
         "device": "cpu",
         "provider": "CPUExecutionProvider",
+        "cuts_silence": False,
     }
     rules = data["rules"]
     assert (rules["basis"], rules["threshold"]) == ("model", DECISION.threshold)

@@ -15,8 +15,8 @@ MARGIN_SECONDS = 0.05
 
 
 def cut_silence(waveform: Waveform, sample_rate: int, min_samples: int) -> Waveform:
-    """The waveform, float32 (samples,) at `sample_rate` Hz, without the silence before and behind it
-    and in pauses above 0.3 s.
+    """The waveform, float32 (samples,) at `sample_rate` Hz, without the silence before and behind
+    it and in pauses above 0.3 s.
 
     As it is where next to nothing would be left, fewer than `min_samples`.
     """

@@ -1,8 +1,10 @@
 """Clips and containers for every test, made from the fixtures as they are needed."""
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
+
+from edge_detect.manifest import format_manifest, read_manifest
 
 DATA = Path(__file__).parent / "data"
 FIXTURES = DATA / "fixtures"
@@ -23,6 +27,15 @@ Waveform = npt.NDArray[np.float32]
 def tiny() -> Path:
     """The committed model package of random weights."""
     return DATA / "tiny"
+
+
+@pytest.fixture
+def cutting(tiny: Path, tmp_path: Path) -> Path:
+    """The tiny package, whose manifest says that silence is cut out."""
+    folder = shutil.copytree(tiny, tmp_path / "cutting")
+    manifest = replace(read_manifest(tiny), cuts_silence=True)
+    (folder / "manifest.json").write_text(format_manifest(manifest), encoding="utf-8")
+    return folder
 
 
 @pytest.fixture(scope="session")

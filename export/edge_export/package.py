@@ -151,6 +151,7 @@ def export_head(
     labels: Sequence[str] | None = None,
     bonafide_labels: Sequence[str] | None = None,
     decision: Decision | None = None,
+    cuts_silence: bool = False,
     name: str | None = None,
     licence: str = "not stated",
     source: str = "scikit-learn objects",
@@ -172,7 +173,9 @@ def export_head(
     head = make_head(scaler, classifier, labels, source)
     bonafide = choose_bonafide(head.labels, bonafide_labels)
     check_fits(decision, head.labels, bonafide)
-    description = Description(name or Path(out).resolve().name, bonafide, decision, licence, card)
+    description = Description(
+        name or Path(out).resolve().name, bonafide, decision, licence, card, cuts_silence
+    )
     check_widths(encoder.hidden_size, head)
     clips = golden_clips(golden, encoder.sample_rate)
     with whole_or_nothing(Path(out)) as folder:

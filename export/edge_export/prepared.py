@@ -49,20 +49,38 @@ class EncoderRecord:
 class PreparedEncoder:
     """The graphs of an encoder, the first of them ready to run."""
 
-    def __init__(self, record: EncoderRecord, folder: Path, session: GraphSession) -> None:
+    def __init__(
+        self,
+        record: EncoderRecord,
+        folder: Path,
+        session: GraphSession,
+        cuts_silence: bool = False,
+    ) -> None:
         self.record = record
         self.folder = folder
         self.sample_rate = record.sample_rate
         self.min_samples = record.min_samples
         self.hidden_size = record.hidden_size
         self.sha256 = record.graphs[0].sha256
+        self.cuts_silence = cuts_silence
         self._session = session
 
     @classmethod
-    def open(cls, record: EncoderRecord, folder: Path, threads: int | None) -> "PreparedEncoder":
-        """Load the first of the graphs in `folder`."""
+    def open(
+        cls,
+        record: EncoderRecord,
+        folder: Path,
+        threads: int | None,
+        cuts_silence: bool = False,
+    ) -> "PreparedEncoder":
+        """Load the first of the graphs in `folder`.
+
+        `cuts_silence` is what a package says of the clips that the encoder is given; `embed`
+        leaves that to its caller.
+        """
         exact = record.graphs[0]
-        return cls(record, folder, GraphSession(folder / exact.file, exact, "cpu", threads))
+        session = GraphSession(folder / exact.file, exact, "cpu", threads)
+        return cls(record, folder, session, cuts_silence)
 
     def load_audio(self, path: str | os.PathLike[str]) -> Float32:
         """Mono float32 (samples,) at the encoder's sample rate."""
@@ -140,7 +158,7 @@ def encoder_of_package(package: ModelPackage, threads: int | None = None) -> Pre
         ),
         versions=manifest.versions,
     )
-    return PreparedEncoder.open(record, package.folder, threads)
+    return PreparedEncoder.open(record, package.folder, threads, manifest.cuts_silence)
 
 
 def write_record(record: EncoderRecord, folder: Path) -> None:

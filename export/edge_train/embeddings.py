@@ -20,6 +20,7 @@ from edge_detect.errors import (
     TruncatedAudio,
 )
 from edge_detect.fetching import DEFAULT_FETCHING
+from edge_detect.silence import cut_silence
 from edge_train.cache import Embedding, EmbeddingCache, Vector
 
 Follow: TypeAlias = Callable[[Sequence[Clip]], Iterable[Clip]]
@@ -35,6 +36,8 @@ class ClipEncoder(Protocol):
     sample_rate: int
     min_samples: int
     hidden_size: int
+    cuts_silence: bool
+    """Whether it is given clips without their silence."""
 
     def embed(self, waveform: Waveform) -> Vector:
         """Float32 (samples,) to float32 (hidden,)."""
@@ -63,7 +66,8 @@ def embed_clips(
         DatasetError: the same content under two labels.
         TrainError: the cache can't be written.
     """
-    store = EmbeddingCache(cache / encoder.sha256, encoder.hidden_size)
+    heard = f"{encoder.sha256}-cut" if encoder.cuts_silence else encoder.sha256
+    store = EmbeddingCache(cache / heard, encoder.hidden_size)
     from_cache = 0
     taken: dict[str, tuple[Clip, Embedding]] = {}
     left_out: list[LeftOut] = []
@@ -107,6 +111,8 @@ def compute(audio: Audio, encoder: ClipEncoder) -> Embedding:
         warnings.simplefilter("always", TruncatedAudio)
         waveform = load_audio(audio, encoder.sample_rate)
     check_waveform(waveform, encoder.sample_rate, encoder.min_samples, source_name(audio))
+    if encoder.cuts_silence:
+        waveform = cut_silence(waveform, encoder.sample_rate, encoder.min_samples)
     return Embedding(encoder.embed(waveform), damaged=bool(caught))
 
 

@@ -21,6 +21,8 @@ class EncoderIdentity:
     sample_rate: int
     """Hz."""
     hidden_size: int
+    cuts_silence: bool
+    """Whether silence was cut out of the clips first, as the package does with what it judges."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
 
+from edge_detect.summary import silence_treatment
 from edge_train.metrics import ClassFigures, Figures
 from edge_train.plots import JudgedClips, det_plot, roc_plot, scatter_plot
 from edge_train.record import Record
@@ -299,6 +300,7 @@ def making_section(record: Record) -> str:
     facts = {
         "Encoder": f"{encoder.name}, {encoder.hidden_size} dimensions at {encoder.sample_rate} Hz",
         "Encoder sha256": encoder.sha256,
+        "Silence": silence_treatment(encoder.cuts_silence),
         "Seed": record.seed,
         "Split": "80 % training, 20 % test of each label"
         + (f", no {record.grouped_by} on both sides" if record.grouped_by else ""),

@@ -103,7 +103,8 @@ def train(
             Face dataset (folder or hub id).
         out: folder to make; it must not exist.
         encoder: a model package (name or folder), or a Wav2Vec2 (Hugging Face folder or hub id),
-            which is exported first.
+            which is exported first. Where a package cuts silence out of what it judges, so does
+            the new one, and training did.
         selection: columns of a list or dataset, and the part of a dataset.
         seed: of the split, the cross-validation and the classifiers.
         bonafide_labels: labels that mean a real human voice; "bonafide" where it is a label and
@@ -143,7 +144,11 @@ def train(
         seed=seed,
         grouped_by=selection.group,
         encoder=EncoderIdentity(
-            os.fspath(encoder), prepared.sha256, prepared.sample_rate, prepared.hidden_size
+            os.fspath(encoder),
+            prepared.sha256,
+            prepared.sample_rate,
+            prepared.hidden_size,
+            prepared.cuts_silence,
         ),
         bonafide_labels=bonafide,
         labels=count_clips(fitted),
@@ -166,6 +171,7 @@ def train(
         fitted.best.classifier,
         out,
         bonafide_labels=bonafide,
+        cuts_silence=prepared.cuts_silence,
         name=record.name,
         licence=licence,
         source=f"edge-detect train {record.data}",

@@ -10,6 +10,7 @@ from edge_detect.detection import Segment, Window
 from edge_detect.evidence import Evidence, format_evidence
 from edge_detect.page import html_page, printable
 from edge_detect.plot import Course, draw, note_list, state_name
+from edge_detect.summary import silence_treatment
 from edge_detect.whole_file import write_whole
 
 JSON = ".json"
@@ -94,7 +95,7 @@ def model_rows(evidence: Evidence) -> Rows:
     yield "sha256 of the manifest", model.sha256
     yield "precision", model.precision_reason
     yield "device", f"{model.device} ({model.provider})"
-    yield "silence", "cut out first" if model.cuts_silence else "judged as it is"
+    yield "silence", silence_treatment(model.cuts_silence)
 
 
 def rule_rows(evidence: Evidence) -> Rows:

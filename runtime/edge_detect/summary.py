@@ -23,10 +23,15 @@ def summarise(package: ModelPackage, auto: Choice) -> list[tuple[str, str]]:
     return [
         *rows,
         ("sample rate", f"{manifest.sample_rate} Hz, at least {manifest.min_samples} samples"),
-        ("silence", "cut out first" if manifest.cuts_silence else "judged as it is"),
+        ("silence", silence_treatment(manifest.cuts_silence)),
         ("encoder", manifest.provenance.encoder),
         ("licence", manifest.licence),
     ]
+
+
+def silence_treatment(cut: bool) -> str:
+    """What becomes of silence in a clip."""
+    return "cut out first" if cut else "judged as it is"
 
 
 def decision_rows(decision: Decision) -> list[tuple[str, str]]:

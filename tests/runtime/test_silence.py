@@ -1,14 +1,11 @@
 """What is cut out of a clip before the encoder, for models that say so."""
 
-import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edge_detect import Detector, Windowing
-from edge_detect.manifest import format_manifest, read_manifest
 from edge_detect.silence import cut_silence
 from tests.conftest import Waveform
 
@@ -65,15 +62,6 @@ def test_what_would_leave_nothing_is_left_alone(samples: int) -> None:
         np.testing.assert_array_equal(cut_silence(clip, RATE, LEAST), clip)
     burst = joined(np.zeros(RATE, np.float32), tone(0.03), np.zeros(RATE, np.float32))
     np.testing.assert_array_equal(cut_silence(burst, RATE, RATE), burst)
-
-
-@pytest.fixture
-def cutting(tiny: Path, tmp_path: Path) -> Path:
-    """The tiny package, whose manifest says that silence is cut out."""
-    folder = shutil.copytree(tiny, tmp_path / "cutting")
-    manifest = replace(read_manifest(tiny), cuts_silence=True)
-    (folder / "manifest.json").write_text(format_manifest(manifest), encoding="utf-8")
-    return folder
 
 
 def test_a_model_that_says_so_judges_speech_alone(

@@ -42,6 +42,7 @@ class CountingEncoder:
     sample_rate: int = RATE
     min_samples: int = 400
     hidden_size: int = 3
+    cuts_silence: bool = False
     calls: list[int] = field(default_factory=list)
 
     def embed(self, waveform: Waveform) -> Vector:

@@ -18,6 +18,7 @@ from edge_detect.cache import cache_folder
 from edge_detect.clips import Clip
 from edge_detect.errors import DatasetError
 from edge_detect.label_folder import read_folder
+from edge_detect.silence import cut_silence
 from edge_train.cache import Embedding, EmbeddingCache
 from edge_train.embeddings import EmbeddedClips, embed_clips
 from edge_train.errors import TrainError
@@ -51,6 +52,23 @@ def test_each_clip_is_computed_once(folder: Path, encoder: CountingEncoder) -> N
     again = embed(folder, encoder)
     assert (encoder.calls, again.from_cache) == ([], 5)
     assert sorted(again.matrix.tolist()) == sorted(first.matrix.tolist())
+
+
+def test_an_encoder_whose_package_cuts_silence_is_given_speech_alone(
+    folder: Path, encoder: CountingEncoder
+) -> None:
+    path = folder / "a" / "00.wav"
+    silence = np.zeros(RATE, np.float32)
+    soundfile.write(path, np.concatenate([silence, load_audio(path, RATE), silence]), RATE)
+    cutting = CountingEncoder(cuts_silence=True)
+    embedded = embed(folder, cutting)
+    [row] = [i for i, of in enumerate(embedded.clips) if Path(of.name) == path]
+    alone = cut_silence(load_audio(path, RATE), RATE, cutting.min_samples)
+    assert len(alone) < RATE / 2
+    assert embedded.matrix[row].tolist() == cutting.embed(alone).tolist()
+    # What another was given of the same content is not taken for it.
+    assert embed(folder, encoder).from_cache == 0
+    assert max(encoder.calls) > 2 * RATE
 
 
 def test_another_encoder_has_its_own_cache(folder: Path, encoder: CountingEncoder) -> None:

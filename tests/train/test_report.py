@@ -74,7 +74,7 @@ def record_of(clips: JudgedClips, **fields: object) -> Record:
         "data": "my clips",
         "seed": 4711,
         "grouped_by": "speaker",
-        "encoder": EncoderIdentity("compact", "ab" * 32, 16_000, 192),
+        "encoder": EncoderIdentity("compact", "ab" * 32, 16_000, 192, cuts_silence=True),
         "bonafide_labels": clips.labels[:1],
         "labels": tuple(LabelCounts(label, 99, counts[label]) for label in clips.labels),
         "clips_found": 600,

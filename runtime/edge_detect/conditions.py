@@ -1,5 +1,5 @@
-"""What a clip is heard through: a narrower band, a microphone, a codec, amid silence, its first
-seconds; all in memory."""
+"""What a clip is heard through: a narrower band, a microphone, a room, a codec, amid noise or
+silence, its first seconds; all in memory."""
 
 import io
 import math
@@ -17,7 +17,9 @@ from edge_detect.audio import load_audio
 from edge_detect.decoded import Waveform
 from edge_detect.errors import ConditionUnavailable
 
-Kind: TypeAlias = Literal["full", "bandwidth", "microphone", "codec", "silence", "duration"]
+Kind: TypeAlias = Literal[
+    "full", "bandwidth", "microphone", "room", "noise", "codec", "silence", "duration"
+]
 Hear: TypeAlias = Callable[[Waveform, int], Waveform | None]
 """Waveform (samples,) and its sample rate in Hz to what is heard; None where it's too short."""
 
@@ -31,6 +33,11 @@ TONE_HZ = 440
 ALL_PASS_Q = 0.7
 FADING_PERIODS = 5
 """Of the corner's frequency: what a filter still says after a clip must not reach its beginning."""
+
+NOISE_FROM_HZ = 20
+REVERBERATION_SECONDS = 0.5
+"""In which a sound falls by 60 dB: a living room's, or an office's."""
+ROOM_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,36 @@ def through_filter(
     frequencies = np.fft.rfftfreq(size, 1 / sample_rate)
     spectrum = np.fft.rfft(waveform, size) * response(1j * frequencies / corner)
     return cut(np.fft.irfft(spectrum, size).astype(np.float32), samples)
+
+
+def in_room(waveform: Waveform, sample_rate: int) -> Waveform:
+    """At the critical distance of a diffuse room, where the walls are as loud as the mouth.
+
+    What comes from the walls is noise that decays exponentially, from the mouth's sound on (Polack,
+    1988), and is the same for every clip.
+    """
+    samples = len(waveform)
+    times = np.arange(round(REVERBERATION_SECONDS * sample_rate)) / sample_rate
+    walls = np.random.default_rng(ROOM_SEED).standard_normal(len(times))
+    walls *= 10 ** (-3 * times / REVERBERATION_SECONDS)
+    response = walls / np.linalg.norm(walls)
+    response[0] += 1
+    size = samples + len(response)
+    spectrum = np.fft.rfft(waveform, size) * np.fft.rfft(response, size)
+    return cut(np.fft.irfft(spectrum, size).astype(np.float32), samples)
+
+
+def amid_noise(below_db: float, waveform: Waveform, sample_rate: int) -> Waveform:
+    """With pink noise from 20 Hz on, whose mean power is `below_db` below the clip's; the same for
+    every clip of its length."""
+    samples = len(waveform)
+    frequencies = np.fft.rfftfreq(samples, 1 / sample_rate)
+    white = np.fft.rfft(np.random.default_rng(samples).standard_normal(samples))
+    heard = frequencies >= NOISE_FROM_HZ
+    pink = np.where(heard, white / np.sqrt(np.maximum(frequencies, NOISE_FROM_HZ)), 0)
+    noise = np.fft.irfft(pink, samples)
+    level = np.linalg.norm(waveform) / np.linalg.norm(noise) * 10 ** (-below_db / 20)
+    return np.asarray(waveform + level * noise, np.float32)
 
 
 def amid_silence(waveform: Waveform, sample_rate: int) -> Waveform:
@@ -200,6 +237,9 @@ CONDITIONS: tuple[Condition, ...] = (
         "phases turned at 300 Hz",
         partial(through_filter, turn_phases, 300),
     ),
+    Condition("room", "room", "in a room, 0.5 s of reverberation", in_room),
+    Condition("noise-20db", "noise", "amid noise, 20 dB below it", partial(amid_noise, 20)),
+    Condition("noise-10db", "noise", "amid noise, 10 dB below it", partial(amid_noise, 10)),
     Condition("mp3", "codec", "MP3, 64 kbit/s", partial(through_ffmpeg, MP3)),
     Condition("opus", "codec", "Opus, 24 kbit/s", partial(through_ffmpeg, OPUS)),
     Condition("g722", "codec", "G.722, 64 kbit/s", partial(through_ffmpeg, G722)),

@@ -60,6 +60,39 @@ def test_every_codec_of_another_rate(speech: Waveform) -> None:
         assert abs(lag(heard, speech)) <= 2
 
 
+def test_a_room_answers_as_loudly_as_the_voice(speech: Waveform) -> None:
+    click = np.zeros(RATE, np.float32)
+    click[100] = 1
+    heard = hear("room", click)
+    assert np.abs(heard[:100]).max() < 1e-6
+    assert heard[100] == pytest.approx(1, abs=0.1)
+    walls = heard[101:].astype(np.float64) ** 2
+    assert walls.sum() == pytest.approx(1, abs=0.05)
+    # 60 dB in half a second: 12 dB in a tenth.
+    first, second = walls[: RATE // 10].sum(), walls[RATE // 10 : RATE // 5].sum()
+    assert 10 * np.log10(first / second) == pytest.approx(12, abs=1)
+    assert walls[RATE // 2 :].max() < 1e-6
+    assert len(hear("room", speech)) == len(speech)
+
+
+@pytest.mark.parametrize(("name", "below"), [("noise-20db", 20), ("noise-10db", 10)])
+def test_noise_is_pink_and_so_far_below(name: str, below: float, speech: Waveform) -> None:
+    heard = hear(name, speech)
+    noise = heard - speech
+    powers = [float(np.square(part, dtype=np.float64).mean()) for part in (speech, noise)]
+    assert 10 * np.log10(powers[0] / powers[1]) == pytest.approx(below, abs=0.01)
+    octaves = [energy(noise, low, 2 * low) for low in (100, 400, 1600)]
+    assert octaves == pytest.approx([octaves[0]] * 3, rel=0.15)  # pink: as much in each
+    np.testing.assert_array_equal(hear(name, speech), heard)
+    other = hear(name, speech[:-1]) - speech[:-1]
+    assert abs(np.corrcoef(other[:RATE], noise[:RATE])[0, 1]) < 0.1
+
+
+@pytest.mark.parametrize("name", ["room", "noise-10db"])
+def test_digital_silence_stays_silent(name: str) -> None:
+    assert not hear(name, np.zeros(RATE, np.float32)).any()
+
+
 def test_silence_is_before_and_behind(speech: Waveform) -> None:
     before, heard, behind = np.split(hear("silence", speech), 3)
     np.testing.assert_array_equal(heard, speech)

@@ -70,6 +70,8 @@ class Codec:
 
 # Frames that lean on bits of earlier ones make libmpg123 complain when libsndfile rewinds.
 MP3 = Codec("libmp3lame", "mp3", 16_000, 64_000, options=(("reservoir", "0"),))
+# In MP4, PyAV writes nothing of the encoder's delay.
+AAC = Codec("aac", "matroska", 44_100, 64_000)
 OPUS = Codec("libopus", "ogg", 16_000, 24_000)
 G722 = Codec("g722", "wav", 16_000, 64_000, delay=22)  # of its two filter banks (ITU-T G.722)
 GSM = "GSM610"
@@ -241,6 +243,7 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("noise-20db", "noise", "amid noise, 20 dB below it", partial(amid_noise, 20)),
     Condition("noise-10db", "noise", "amid noise, 10 dB below it", partial(amid_noise, 10)),
     Condition("mp3", "codec", "MP3, 64 kbit/s", partial(through_ffmpeg, MP3)),
+    Condition("aac", "codec", "AAC, 64 kbit/s", partial(through_ffmpeg, AAC)),
     Condition("opus", "codec", "Opus, 24 kbit/s", partial(through_ffmpeg, OPUS)),
     Condition("g722", "codec", "G.722, 64 kbit/s", partial(through_ffmpeg, G722)),
     Condition("gsm", "codec", "GSM full rate, 13 kbit/s", through_gsm),

@@ -2,7 +2,10 @@
 go on."""
 
 import os
+from collections.abc import Iterator
 from typing import Any, BinaryIO
+
+SCANNED_BYTES = 1 << 20
 
 
 class Content:
@@ -45,6 +48,14 @@ class Content:
             return b""
         self._position += len(content)
         return content
+
+    def overlapping_blocks(self, overlap: int) -> Iterator[bytes]:
+        """All bytes that are left, each block beginning with the last `overlap` of those before."""
+        end = b""
+        while read := self.read(SCANNED_BYTES):
+            block = end + read
+            yield block
+            end = block[-overlap:]
 
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer of bytes as far as the content goes; how many there are."""

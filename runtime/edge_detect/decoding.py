@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import soundfile
 
-from edge_detect import mp3, ogg
+from edge_detect import flac, mp3, ogg
 from edge_detect.content import Content
 from edge_detect.decoded import (
     NO_SAMPLES,
@@ -76,9 +76,10 @@ def decode_by_either(content: Content, name: str) -> Iterator[Decoded]:
 
     libsndfile reads nothing of a file whose writer left the length open: a WAV of a recorder that
     lost power says 0 samples, a streamed FLAC says nothing; and not all of an MP3 that leaves it
-    open, nor of a chained Ogg.
+    open, nor of a chained Ogg or of FLACs joined end to end.
     """
-    if not mp3.ends_unsaid(content) and not ogg.is_chained(content):
+    several = ogg.is_chained(content) or flac.is_joined(content)
+    if not several and not mp3.ends_unsaid(content):
         with suppress(soundfile.LibsndfileError), soundfile.SoundFile(content) as sound:
             if 0 < sound.frames < OPEN_LENGTH and not is_mpeg_in_wav(sound):
                 check_rate(sound.samplerate)

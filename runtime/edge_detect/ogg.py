@@ -16,8 +16,6 @@ FIRST_PAGE = re.compile(rb"OggS\0[\x02\x03\x06\x07]")
 LATER_PAGE = re.compile(rb"OggS\0[\x00\x01\x04\x05]")
 """Magic, version, and flags without that of a first page."""
 
-SCANNED_BYTES = 1 << 20
-
 
 def is_chained(content: Content) -> bool:
     """Whether `content` is an Ogg in which a stream begins behind pages of another, as in captures
@@ -34,16 +32,13 @@ def is_chained(content: Content) -> bool:
 def begins_again(content: Content) -> bool:
     """Whether a first page comes behind a later one, from here on to the file's end."""
     later = False
-    end = b""
-    while block := content.read(SCANNED_BYTES):
-        block = end + block
+    for block in content.overlapping_blocks(FLAGS_OFFSET):
         start = 0
         if not later and (found := LATER_PAGE.search(block)):
             later = True
             start = found.end()
         if later and FIRST_PAGE.search(block, start):
             return True
-        end = block[-FLAGS_OFFSET:]
     return False
 
 

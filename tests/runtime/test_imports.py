@@ -29,7 +29,7 @@ LAYERS = [
         "windowing",
         "workers",
     },
-    {"decoded", "mp3", "ogg", "schemas"},
+    {"decoded", "flac", "mp3", "ogg", "schemas"},
     {"clips", "fetching", "ffmpeg", "manifest", "parquet", "rates", "silence", "whole_file"},
     {"decoding", "detection", "envelope", "label_folder", "listing", "remote", "resampling"},
     {

@@ -2,13 +2,14 @@
 
 import io
 import struct
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from edge_detect import errors, ogg
+from edge_detect import errors, flac, ogg
 from edge_detect.audio import decoded_pieces, load_audio
 from edge_detect.conditions import Codec, encoded
 from edge_detect.content import Content
@@ -176,11 +177,15 @@ def test_a_clip_that_was_cut_out_of_a_matroska(tmp_path: Path, speech: Waveform)
     assert len(load_audio(path, RATE)) == pytest.approx(len(speech), abs=0.06 * RATE)
 
 
-def ogg_of(waveform: Waveform, subtype: str, rate: int = RATE) -> bytes:
-    """An Ogg of one stream."""
+def coded(container: str, waveform: Waveform, subtype: str, rate: int = RATE) -> bytes:
+    """A file of libsndfile's that holds one stream."""
     file = io.BytesIO()
-    soundfile.write(file, waveform, rate, format="OGG", subtype=subtype)
+    soundfile.write(file, waveform, rate, format=container, subtype=subtype)
     return file.getvalue()
+
+
+ogg_of = partial(coded, "OGG")
+flac_of = partial(coded, "FLAC")
 
 
 @pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
@@ -212,9 +217,26 @@ def test_streams_side_by_side_are_no_chain(speech: Waveform) -> None:
 def test_a_chain_is_seen_wherever_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     page, first = b"OggS\0\0" + bytes(40), b"OggS\0\2" + bytes(40)
     for size in range(6, 150):
-        monkeypatch.setattr(ogg, "SCANNED_BYTES", size)
+        monkeypatch.setattr("edge_detect.content.SCANNED_BYTES", size)
         assert ogg.is_chained(Content(io.BytesIO(first + page + page + first + page)))
         assert not ogg.is_chained(Content(io.BytesIO(first + first + page + page)))
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24"])
+def test_joined_flacs_are_read_to_their_end(speech: Waveform, subtype: str) -> None:
+    one, other = (flac_of(clip, subtype) for clip in (speech, speech[::-2]))
+    waveform = load_audio(one + other, RATE)
+    parts = [load_audio(part, RATE) for part in (one, other)]
+    np.testing.assert_allclose(waveform, np.concatenate(parts), atol=1e-6)
+
+
+def test_a_joined_flac_is_seen_wherever_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = b"fLaC\0\0\0\x22" + bytes(40)
+    for size in range(8, 100):
+        monkeypatch.setattr("edge_detect.content.SCANNED_BYTES", size)
+        assert flac.is_joined(Content(io.BytesIO(stream + stream)))
+        assert not flac.is_joined(Content(io.BytesIO(stream + b"fLaC" + bytes(40))))
+        assert not flac.is_joined(Content(io.BytesIO(b"RIFF" + stream + stream)))
 
 
 @pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])

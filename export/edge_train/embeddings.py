@@ -113,7 +113,8 @@ def compute(audio: Audio, encoder: ClipEncoder) -> Embedding:
     check_waveform(waveform, encoder.sample_rate, encoder.min_samples, source_name(audio))
     if encoder.cuts_silence:
         waveform = cut_silence(waveform, encoder.sample_rate, encoder.min_samples)
-    return Embedding(encoder.embed(waveform), damaged=bool(caught))
+    damaged = any(issubclass(warning.category, TruncatedAudio) for warning in caught)
+    return Embedding(encoder.embed(waveform), damaged)
 
 
 def unreadable(clip: Clip, audio: Audio, error: EdgeDetectError) -> LeftOut:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         EdgeDetectError,
         InferenceError,
         ModelError,
+        OtherTracks,
         TruncatedAudio,
     )
     from edge_detect.fetching import Fetching
@@ -40,6 +41,7 @@ __all__ = [
     "Manifest",
     "ModelError",
     "ModelIdentity",
+    "OtherTracks",
     "Segment",
     "TruncatedAudio",
     "Window",
@@ -61,6 +63,7 @@ __getattr__ = lazy_names(
         "Manifest": "manifest",
         "ModelError": "errors",
         "ModelIdentity": "detection",
+        "OtherTracks": "errors",
         "Segment": "detection",
         "TruncatedAudio": "errors",
         "Window": "detection",

@@ -31,6 +31,7 @@ from edge_detect.errors import (
     NoSpeech,
     NotAFile,
     NotFinite,
+    OtherTracks,
     TooShort,
     TruncatedAudio,
     UnsupportedAudio,
@@ -72,6 +73,7 @@ def load_audio(source: Source, sample_rate: int, fetching: Fetching = DEFAULT_FE
 
     Warns:
         TruncatedAudio: the file is damaged or cut off; what could be read is returned.
+        OtherTracks: the file has several audio tracks; FFmpeg's choice among them is returned.
 
     Raises:
         AudioError: the subclass says what is wrong with the source.
@@ -90,6 +92,7 @@ def decoded_pieces(
     frames = missing = sample_rate = 0
     complete = True
     mean_energy = unrelated_energy = 0.0
+    track = tracks = 1
     for piece in raw_pieces(source, name, fetching):
         if not np.isfinite(piece.samples).all():
             raise NotFinite(f"{name!r} has NaN or infinite samples; export it again as integer PCM")
@@ -97,6 +100,8 @@ def decoded_pieces(
         missing += piece.missing
         sample_rate = piece.sample_rate
         complete = complete and piece.complete
+        if piece.tracks > 1:
+            track, tracks = piece.track, piece.tracks
         if piece.unrelated_energy:
             mean_energy += energy(piece.samples)
             unrelated_energy += piece.unrelated_energy
@@ -109,7 +114,9 @@ def decoded_pieces(
             "does; give one channel alone"
         )
     if not complete:
-        warn_truncated(frames / sample_rate, missing / sample_rate, name)
+        warn(truncation(frames / sample_rate, missing / sample_rate, name), TruncatedAudio)
+    if tracks > 1:
+        warn(other_tracks(track, tracks, name), OtherTracks)
 
 
 def raw_pieces(source: Source, name: str, fetching: Fetching) -> Iterator[Decoded]:
@@ -126,14 +133,13 @@ def raw_pieces(source: Source, name: str, fetching: Fetching) -> Iterator[Decode
         yield from decode(file, name)
 
 
-def warn_truncated(seconds: float, missing: float, name: str) -> None:
-    """Say what the answer rests on.
+def warn(text: str, category: type[Warning]) -> None:
+    """Warn of a source.
 
     `warnings.warn` would keep the text of every warning for good, in a service that means of every
     damaged upload; with no registry nothing is kept.
     """
-    text = truncation(seconds, missing, name)
-    warnings.warn_explicit(text, TruncatedAudio, filename=__name__, lineno=1, registry=None)
+    warnings.warn_explicit(text, category, filename=__name__, lineno=1, registry=None)
 
 
 def truncation(seconds: float, missing: float, name: str) -> str:
@@ -143,6 +149,14 @@ def truncation(seconds: float, missing: float, name: str) -> str:
         "could be read"
     )
     return f"{text}, {missing:.2f} s are missing" if missing else text
+
+
+def other_tracks(track: int, tracks: int, name: str) -> str:
+    """Which of a source's audio tracks was read, in words."""
+    return (
+        f"{name!r} has {tracks} audio tracks; the answer rests on number {track} alone, so give "
+        "the others as files of their own"
+    )
 
 
 def check_waveform(waveform: Waveform, sample_rate: int, min_samples: int, name: str) -> None:

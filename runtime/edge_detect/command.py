@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TextIO, TypeAlias, TypeVar
 import typer
 
 from edge_detect.detection import Device
-from edge_detect.errors import EdgeDetectError, ModelError, TruncatedAudio
+from edge_detect.errors import EdgeDetectError, ModelError, OtherTracks, TruncatedAudio
 from edge_detect.fail_on import EXIT_FAILED
 from edge_detect.fetching import DEFAULT_FETCHING, Fetching
 from edge_detect.inputs import SOUND, Selection
@@ -226,9 +226,10 @@ def print_warning(
 
 
 def prepare_standard_error() -> None:
-    """Keep decoders' remarks off it, and give each damaged file its one line."""
+    """Keep decoders' remarks off it, and give each file that is warned of its one line."""
     keep_decoders_quiet()
-    warnings.simplefilter("always", TruncatedAudio)
+    for category in (OtherTracks, TruncatedAudio):
+        warnings.simplefilter("always", category)
     warnings.showwarning = print_warning
 
 

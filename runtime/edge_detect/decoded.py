@@ -46,6 +46,10 @@ class Decoded:
     unrelated_energy: float = 0.0
     """The sum of squares that the samples would have if the channels that were averaged had nothing
     to do with each other; 0 of a single channel."""
+    track: int = 1
+    """Which of the file's audio tracks was decoded, from 1 on."""
+    tracks: int = 1
+    """How many there are."""
 
 
 def average(

@@ -35,6 +35,7 @@
         └── ProfileInvalid       profile_invalid  unreadable, or made for another model
 
     UserWarning
+    ├── OtherTracks              answered from one of several audio tracks
     └── TruncatedAudio           answered from what could be read
 
 The export half adds its own branch under `EdgeDetectError`. Each class's `type` is the stable name
@@ -233,6 +234,10 @@ class ProfileInvalid(ModelError):
     """A calibration profile can't be read, or was made for another model."""
 
     type = "profile_invalid"
+
+
+class OtherTracks(UserWarning):
+    """A file has several audio tracks; the answer rests on one of them."""
 
 
 class TruncatedAudio(UserWarning):

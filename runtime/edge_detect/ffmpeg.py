@@ -1,7 +1,7 @@
 """What FFmpeg, through PyAV, decodes of any container."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from edge_detect.content import Content
@@ -78,11 +78,11 @@ def read_stream(container: Any, name: str) -> Iterator[Decoded]:
             held.append(frame)
             frames += frame.samples
         if frames - passed >= FFMPEG_PIECE_SAMPLES:
-            yield piece_of(held, container, decoder)
+            yield piece_of(held, container, stream, decoder)
             passed = frames
             held.clear()
     if held:
-        yield piece_of(held, container, decoder)
+        yield piece_of(held, container, stream, decoder)
     if broken > good:
         raise UnsupportedAudio(
             f"{name!r} is no readable audio ({broken} of {broken + good} packets are broken); "
@@ -114,9 +114,10 @@ def decoder_of(stream: Any, name: str) -> Any:
         ) from error
 
 
-def piece_of(frames: list[Any], container: Any, decoder: Any) -> Decoded:
+def piece_of(frames: list[Any], container: Any, stream: Any, decoder: Any) -> Decoded:
     """Some of FFmpeg's frames as one piece."""
     rate = frames[0].sample_rate
+    tracks = [track.index for track in container.streams.audio]
     encoding = Encoding(
         "FFmpeg",
         container.format.name,
@@ -124,7 +125,8 @@ def piece_of(frames: list[Any], container: Any, decoder: Any) -> Decoded:
         rate,
         frames[0].layout.nb_channels,
     )
-    return average([samples_of(frame) for frame in frames], rate, encoding)
+    piece = average([samples_of(frame) for frame in frames], rate, encoding)
+    return replace(piece, track=tracks.index(stream.index) + 1, tracks=len(tracks))
 
 
 def samples_of(frame: Any) -> Waveform:

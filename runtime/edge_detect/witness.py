@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
-from edge_detect.audio import OpenFile, open_source, truncation
+from edge_detect.audio import OpenFile, open_source, other_tracks, truncation
 from edge_detect.decoded import Decoded, Encoding
 from edge_detect.detection import Detection, Failure
 from edge_detect.detector import Detector
@@ -33,6 +33,7 @@ class Witness:
         self._frames = self._missing = self._rate = 0
         self._encodings: list[Encoding] = []
         self._complete = True
+        self._track = self._tracks = 1
 
     def answer(self, detector: Detector) -> Iterator[Detection | Failure]:
         """The one answer, which is what the detector gives for the source."""
@@ -63,9 +64,12 @@ class Witness:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the command warned of."""
-        if self._complete:
-            return ()
-        return (truncation(self.seconds, self._missing / self._rate, self.name),)
+        texts = []
+        if not self._complete:
+            texts.append(truncation(self.seconds, self._missing / self._rate, self.name))
+        if self._tracks > 1:
+            texts.append(other_tracks(self._track, self._tracks, self.name))
+        return tuple(texts)
 
     def _watch(self, piece: Decoded) -> None:
         self.envelope.add(piece.samples)
@@ -73,6 +77,8 @@ class Witness:
         self._missing += piece.missing
         self._rate = piece.sample_rate
         self._complete = self._complete and piece.complete
+        if piece.tracks > 1:
+            self._track, self._tracks = piece.track, piece.tracks
         if piece.encoding and piece.encoding not in self._encodings:
             self._encodings.append(piece.encoding)
 

@@ -93,6 +93,7 @@ def test_public_names() -> None:
         "Manifest",
         "ModelError",
         "ModelIdentity",
+        "OtherTracks",
         "Segment",
         "TruncatedAudio",
         "Window",

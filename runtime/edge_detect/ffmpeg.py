@@ -69,12 +69,7 @@ def read_stream(container: Any, name: str) -> Iterator[Decoded]:
         good += bool(packet.frames)
         broken += packet.broken
         for frame in packet.frames:
-            rate = rate or checked_rate(frame.sample_rate)
-            if frame.sample_rate != rate:
-                raise UnsupportedAudio(
-                    f"{name!r} changes its sample rate from {rate} to {frame.sample_rate} Hz; "
-                    "convert it to one rate"
-                )
+            rate = frame.sample_rate
             held.append(frame)
             frames += frame.samples
         if frames - passed >= FFMPEG_PIECE_SAMPLES:
@@ -137,7 +132,7 @@ def samples_of(frame: Any) -> Waveform:
 
 @dataclass(frozen=True)
 class Packet:
-    """A packet's audio frames as float32 at the stream's rate."""
+    """A packet's audio frames as float32 at the rate of the stream's first."""
 
     frames: list[Any]
     broken: bool
@@ -149,25 +144,49 @@ def decoded_packets(container: Any, stream: Any, decoder: Any) -> Iterator[Packe
     off, that is the last one."""
     import av
 
-    converters: dict[tuple[int, str, str], Any] = {}  # a recording may go on in another format
+    converter = Converter()
     packets = demuxed(container, stream)
     while True:
         try:
             packet = next(packets)
             decoded = decoder.decode(packet)
         except StopIteration:
+            yield Packet(converter.rest(), broken=False)
             return
         except av.error.FFmpegError:  # decoders have many words for what they can't make sense of
             yield Packet([], broken=True)
             continue
-        frames: list[Any] = []
-        for frame in decoded:
-            kind = (frame.sample_rate, frame.layout.name, frame.format.name)
-            if kind not in converters:
-                many = frame.layout.nb_channels > MOST_PLANES
-                converters[kind] = av.AudioResampler(format="flt" if many else "fltp")
-            frames += converters[kind].resample(frame)
+        frames = [converted for frame in decoded for converted in converter.convert(frame)]
         yield Packet(frames, packet.is_corrupt)
+
+
+class Converter:
+    """Makes float32 at one rate, that of the first, of frames: a recording may go on at another
+    rate, and with other channels."""
+
+    def __init__(self) -> None:
+        self._rate = 0
+        self._kind: tuple[int, str, str] | None = None
+        self._resampler: Any = None
+
+    def convert(self, frame: Any) -> list[Any]:
+        """What can be told of a frame, and of those before it."""
+        import av
+
+        kind = (frame.sample_rate, frame.layout.name, frame.format.name)
+        before: list[Any] = []
+        if kind != self._kind:
+            before = self.rest()
+            self._kind = kind
+            rate = checked_rate(frame.sample_rate)
+            self._rate = self._rate or rate
+            many = frame.layout.nb_channels > MOST_PLANES
+            self._resampler = av.AudioResampler("flt" if many else "fltp", rate=self._rate)
+        return before + list(self._resampler.resample(frame))
+
+    def rest(self) -> list[Any]:
+        """What is left of the frames so far, behind the last one."""
+        return list(self._resampler.resample(None)) if self._resampler else []
 
 
 def demuxed(container: Any, stream: Any) -> Iterator[Any]:

@@ -1,5 +1,6 @@
 """Clips and containers for every test, made from the fixtures as they are needed."""
 
+import io
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -50,6 +51,20 @@ def speech(speech_path: Path) -> Waveform:
     waveform, rate = soundfile.read(speech_path, dtype="float32")
     assert rate == 16_000
     return waveform
+
+
+def film(*tracks: Waveform) -> bytes:
+    """A Matroska with an audio track for each 16 kHz clip."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="matroska") as container:
+        streams = [container.add_stream("pcm_s16le", rate=16_000, layout="mono") for _ in tracks]
+        for stream, track in zip(streams, tracks, strict=True):
+            pcm = np.rint(track * 32767).astype(np.int16)[np.newaxis]
+            frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
+            frame.sample_rate = 16_000
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    return file.getvalue()
 
 
 def write_with_ffmpeg(

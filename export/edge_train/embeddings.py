@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from edge_detect.audio import check_waveform, load_audio, open_source, source_name
+from edge_detect.audio import check_waveform, load_audio, open_source, source_name, warn
 from edge_detect.clips import Audio, Clip, LeftOut
 from edge_detect.decoded import Waveform
 from edge_detect.errors import (
@@ -110,10 +110,15 @@ def compute(audio: Audio, encoder: ClipEncoder) -> Embedding:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", TruncatedAudio)
         waveform = load_audio(audio, encoder.sample_rate)
+    damaged = False
+    for warning in caught:
+        if warning.category is TruncatedAudio:
+            damaged = True
+        else:
+            warn(str(warning.message), warning.category)
     check_waveform(waveform, encoder.sample_rate, encoder.min_samples, source_name(audio))
     if encoder.cuts_silence:
         waveform = cut_silence(waveform, encoder.sample_rate, encoder.min_samples)
-    damaged = any(issubclass(warning.category, TruncatedAudio) for warning in caught)
     return Embedding(encoder.embed(waveform), damaged)
 
 

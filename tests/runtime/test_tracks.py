@@ -1,35 +1,19 @@
 """Files with several audio tracks: one is judged, and that there are others is said."""
 
-import io
 import json
 import subprocess
 import sys
 import warnings
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 
 from edge_detect import OtherTracks
 from edge_detect.audio import load_audio
-from tests.conftest import Waveform
+from tests.conftest import Waveform, film
 
 RATE = 16_000
-
-
-def film(*tracks: Waveform) -> bytes:
-    """A Matroska with an audio track for each 16 kHz clip."""
-    file = io.BytesIO()
-    with av.open(file, "w", format="matroska") as container:
-        streams = [container.add_stream("pcm_s16le", rate=RATE, layout="mono") for _ in tracks]
-        for stream, track in zip(streams, tracks, strict=True):
-            pcm = np.rint(track * 32767).astype(np.int16)[np.newaxis]
-            frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
-            frame.sample_rate = RATE
-            container.mux(stream.encode(frame))
-            container.mux(stream.encode(None))
-    return file.getvalue()
 
 
 def test_one_of_several_tracks_is_read_and_named(speech: Waveform) -> None:

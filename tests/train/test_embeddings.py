@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from edge_detect import Detector
+from edge_detect import Detector, OtherTracks
 from edge_detect.audio import load_audio
 from edge_detect.cache import cache_folder
 from edge_detect.clips import Clip
@@ -22,7 +22,7 @@ from edge_detect.silence import cut_silence
 from edge_train.cache import Embedding, EmbeddingCache
 from edge_train.embeddings import EmbeddedClips, embed_clips
 from edge_train.errors import TrainError
-from tests.conftest import FIXTURES
+from tests.conftest import FIXTURES, film
 from tests.train.conftest import RATE, CountingEncoder, clip, write_labels
 
 
@@ -69,6 +69,19 @@ def test_an_encoder_whose_package_cuts_silence_is_given_speech_alone(
     # What another was given of the same content is not taken for it.
     assert embed(folder, encoder).from_cache == 0
     assert max(encoder.calls) > 2 * RATE
+
+
+def test_a_clip_with_several_tracks_is_warned_of_and_no_damage(
+    tmp_path: Path, encoder: CountingEncoder
+) -> None:
+    root = tmp_path / "clips"
+    for i, label in enumerate("ab"):
+        (root / label).mkdir(parents=True)
+        (root / label / "film.mkv").write_bytes(film(clip(i), clip(i + 2)))
+    with pytest.warns(OtherTracks, match=r"film\.mkv' has 2 audio tracks") as caught:
+        embedded = embed(root, encoder)
+    assert len(caught) == len(embedded.clips) == 2
+    assert not embedded.damaged
 
 
 def test_another_encoder_has_its_own_cache(folder: Path, encoder: CountingEncoder) -> None:

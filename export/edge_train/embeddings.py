@@ -66,8 +66,8 @@ def embed_clips(
         DatasetError: the same content under two labels.
         TrainError: the cache can't be written.
     """
-    heard = f"{encoder.sha256}-cut" if encoder.cuts_silence else encoder.sha256
-    store = EmbeddingCache(cache / heard, encoder.hidden_size)
+    folder = f"{encoder.sha256}-cut" if encoder.cuts_silence else encoder.sha256
+    store = EmbeddingCache(cache / folder, encoder.hidden_size)
     from_cache = 0
     taken: dict[str, tuple[Clip, Embedding]] = {}
     left_out: list[LeftOut] = []

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from edge_detect.decoded import Decoded, Waveform, average, check_rate, energy, gather
+from edge_detect.decoded import Decoded, Track, Waveform, average, check_rate, energy, gather
 from edge_detect.decoding import decode
 from edge_detect.detection import BYTES_NAME
 from edge_detect.errors import (
@@ -92,7 +92,7 @@ def decoded_pieces(
     frames = missing = sample_rate = 0
     complete = True
     mean_energy = unrelated_energy = 0.0
-    track = tracks = 1
+    track: Track | None = None
     for piece in raw_pieces(source, name, fetching):
         if not np.isfinite(piece.samples).all():
             raise NotFinite(f"{name!r} has NaN or infinite samples; export it again as integer PCM")
@@ -100,8 +100,7 @@ def decoded_pieces(
         missing += piece.missing
         sample_rate = piece.sample_rate
         complete = complete and piece.complete
-        if piece.tracks > 1:
-            track, tracks = piece.track, piece.tracks
+        track = track or piece.track
         if piece.unrelated_energy:
             mean_energy += energy(piece.samples)
             unrelated_energy += piece.unrelated_energy
@@ -115,8 +114,8 @@ def decoded_pieces(
         )
     if not complete:
         warn(truncation(frames / sample_rate, missing / sample_rate, name), TruncatedAudio)
-    if tracks > 1:
-        warn(other_tracks(track, tracks, name), OtherTracks)
+    if track:
+        warn(other_tracks(track, name), OtherTracks)
 
 
 def raw_pieces(source: Source, name: str, fetching: Fetching) -> Iterator[Decoded]:
@@ -151,11 +150,11 @@ def truncation(seconds: float, missing: float, name: str) -> str:
     return f"{text}, {missing:.2f} s are missing" if missing else text
 
 
-def other_tracks(track: int, tracks: int, name: str) -> str:
+def other_tracks(track: Track, name: str) -> str:
     """Which of a source's audio tracks was read, in words."""
     return (
-        f"{name!r} has {tracks} audio tracks; the answer rests on number {track} alone, so give "
-        "the others as files of their own"
+        f"{name!r} has {track.count} audio tracks; the answer rests on number {track.number} "
+        "alone, so give the others as files of their own"
     )
 
 

@@ -32,6 +32,16 @@ class Encoding:
 
 
 @dataclass(frozen=True)
+class Track:
+    """One of the audio tracks of a file."""
+
+    number: int
+    """From 1 on, in the file's order."""
+    count: int
+    """Of all of them."""
+
+
+@dataclass(frozen=True)
 class Decoded:
     """What a decoder gave: `samples` float32 (samples,), mono, at `sample_rate` Hz."""
 
@@ -46,10 +56,8 @@ class Decoded:
     unrelated_energy: float = 0.0
     """The sum of squares that the samples would have if the channels that were averaged had nothing
     to do with each other; 0 of a single channel."""
-    track: int = 1
-    """Which of the file's audio tracks was decoded, from 1 on."""
-    tracks: int = 1
-    """How many there are."""
+    track: Track | None = None
+    """The one that was decoded, where the file has several."""
 
 
 def average(

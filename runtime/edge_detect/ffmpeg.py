@@ -8,6 +8,7 @@ from edge_detect.content import Content
 from edge_detect.decoded import (
     Decoded,
     Encoding,
+    Track,
     Waveform,
     average,
     checked_rate,
@@ -112,7 +113,6 @@ def decoder_of(stream: Any, name: str) -> Any:
 def piece_of(frames: list[Any], container: Any, stream: Any, decoder: Any) -> Decoded:
     """Some of FFmpeg's frames as one piece."""
     rate = frames[0].sample_rate
-    tracks = [track.index for track in container.streams.audio]
     encoding = Encoding(
         "FFmpeg",
         container.format.name,
@@ -121,7 +121,13 @@ def piece_of(frames: list[Any], container: Any, stream: Any, decoder: Any) -> De
         frames[0].layout.nb_channels,
     )
     piece = average([samples_of(frame) for frame in frames], rate, encoding)
-    return replace(piece, track=tracks.index(stream.index) + 1, tracks=len(tracks))
+    return replace(piece, track=track_of(container, stream))
+
+
+def track_of(container: Any, stream: Any) -> Track | None:
+    """Which of several audio streams it is; None of the only one."""
+    indices = [audio.index for audio in container.streams.audio]
+    return Track(indices.index(stream.index) + 1, len(indices)) if len(indices) > 1 else None
 
 
 def samples_of(frame: Any) -> Waveform:

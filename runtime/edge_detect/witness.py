@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from edge_detect.audio import OpenFile, open_source, other_tracks, truncation
-from edge_detect.decoded import Decoded, Encoding
+from edge_detect.decoded import Decoded, Encoding, Track
 from edge_detect.detection import Detection, Failure
 from edge_detect.detector import Detector
 from edge_detect.envelope import Envelope
@@ -33,7 +33,7 @@ class Witness:
         self._frames = self._missing = self._rate = 0
         self._encodings: list[Encoding] = []
         self._complete = True
-        self._track = self._tracks = 1
+        self._track: Track | None = None
 
     def answer(self, detector: Detector) -> Iterator[Detection | Failure]:
         """The one answer, which is what the detector gives for the source."""
@@ -67,8 +67,8 @@ class Witness:
         texts = []
         if not self._complete:
             texts.append(truncation(self.seconds, self._missing / self._rate, self.name))
-        if self._tracks > 1:
-            texts.append(other_tracks(self._track, self._tracks, self.name))
+        if self._track:
+            texts.append(other_tracks(self._track, self.name))
         return tuple(texts)
 
     def _watch(self, piece: Decoded) -> None:
@@ -77,8 +77,7 @@ class Witness:
         self._missing += piece.missing
         self._rate = piece.sample_rate
         self._complete = self._complete and piece.complete
-        if piece.tracks > 1:
-            self._track, self._tracks = piece.track, piece.tracks
+        self._track = self._track or piece.track
         if piece.encoding and piece.encoding not in self._encodings:
             self._encodings.append(piece.encoding)
 

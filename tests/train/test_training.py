@@ -15,12 +15,13 @@ import soundfile
 
 from edge_detect import Detection, Detector
 from edge_detect.audio import load_audio
+from edge_detect.conditions import amid_silence
 from edge_detect.errors import DatasetError
 from edge_detect.store import open_package
 from edge_export import ExportError
 from edge_train import Selection, TrainError, Training, train
 from edge_train.heads import KINDS
-from tests.conftest import FIXTURES, Waveform
+from tests.conftest import FIXTURES
 from tests.train.conftest import RATE, clip, write_labels
 
 COUNTS = {"bonafide": 20, "spoof": 20}
@@ -102,7 +103,7 @@ def test_silence_is_cut_as_the_encoder_s_package_does(
 ) -> None:
     """Tones amid silence are told apart however much of it there is."""
     for path in tones.rglob("*.wav"):
-        soundfile.write(path, amid_silence(load_audio(path, RATE), 0.4), RATE)
+        soundfile.write(path, amid_silence(load_audio(path, RATE), RATE), RATE)
     training = train(tones, tmp_path / "model", encoder=cutting, cache=cache)
     assert open_package(training.package).manifest.cuts_silence
     assert training.record.encoder.cuts_silence
@@ -110,12 +111,8 @@ def test_silence_is_cut_as_the_encoder_s_package_does(
     assert training.record.best.test.accuracy == 1
     detector = Detector.load(training.package)
     for seed, label, hertz in ((777, "bonafide", 200), (778, "spoof", 600)):
-        assert detector.predict((amid_silence(clip(seed, hertz), 3), RATE)).label == label
-
-
-def amid_silence(waveform: Waveform, seconds: float) -> Waveform:
-    """With that much of it on either side: float32 (samples,)."""
-    return np.pad(waveform, round(seconds * RATE))
+        amid = amid_silence(amid_silence(clip(seed, hertz), RATE), RATE)
+        assert detector.predict((amid, RATE)).label == label
 
 
 def test_metrics_json_is_the_record(trained: Training) -> None:
